@@ -1,0 +1,1 @@
+"""Retrieval evaluation: datasets as folders, standard measures, repeatable runs."""

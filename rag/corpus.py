@@ -1,0 +1,333 @@
+"""`Corpus`: the facade that wires the encoder, the store, ingestion, retrieval and answers together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import InputError
+from rag.schema import LEGS, Answer, Fingerprint, Hit
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from llama_index.core.base.base_query_engine import BaseQueryEngine
+    from llama_index.core.chat_engine.types import BaseChatEngine
+    from llama_index.core.embeddings import MultiModalEmbedding
+    from llama_index.core.llms import LLM
+    from llama_index.core.schema import TextNode
+    from typing_extensions import Self
+
+    from ingestion.pipeline import IngestReport, ProgressEvent
+    from rag.encoders import ClipEncoder
+    from rag.encoders.preprocess import ImageInput
+    from rag.retriever import FusionRetriever
+    from rag.store import FilterExpr, NamedVectorStore
+
+__all__ = ["Corpus"]
+
+_PICTURES = "pictures"
+_COLLECTION = "qdrant"
+
+
+class Corpus:
+    """A collection of mixed documents: ingest files, search them, ask questions about them.
+
+    Open one with `Corpus.open`; use it as a context manager, or call `close`. Errors are `rag.errors.TriptychError`s.
+    """
+
+    def __init__(
+        self, name: str, root: Path, store: NamedVectorStore, settings: Settings, encoder: ClipEncoder | None = None
+    ) -> None:
+        self.name, self.root, self.store, self.settings = name, root, store, settings
+        self._encoder = encoder
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path | None = None,
+        *,
+        encoder: str | MultiModalEmbedding | None = None,
+        qdrant: str | None = None,
+        collection: str | None = None,
+        create: bool = True,
+        settings: Settings | None = None,
+    ) -> Corpus:
+        """Open a corpus, and make it where there is none and `create` is true.
+
+        `path` is the folder of the embedded collection and of the picture files; with `qdrant` (the URL of a server, or
+        `:memory:`) the vectors live there under the name `collection`. `encoder` is a name, a folder or a LlamaIndex
+        embedding; without it the collection's own encoder is used, `bundled` for a new one. Raises EncoderMismatch
+        where the collection was made by another encoder, StoreLocked where another process holds the folder.
+        """
+        settings = settings or Settings.load(corpus=path, qdrant=qdrant, collection=collection)
+        root = Path(path) if path is not None else settings.corpus
+        url = settings.qdrant if qdrant is None else qdrant
+        where = _Location(root, url, collection or settings.collection)
+        if not create or where.exists():
+            return cls._reopen(where, encoder or settings.encoder or None, settings)
+        loaded = _load_encoder(encoder or settings.encoder or "bundled", settings)
+        return cls(where.name, where.root, where.open(settings, loaded.fingerprint), settings, loaded)
+
+    @classmethod
+    def _reopen(cls, where: _Location, encoder: str | MultiModalEmbedding | None, settings: Settings) -> Corpus:
+        if not where.exists():
+            raise InputError(
+                f"there is no corpus at {where.name}", advice=f"make one with: triptych ingest PATH {where.flags}"
+            )
+        if encoder is None:
+            return cls(where.name, where.root, where.open(settings, None), settings)
+        loaded = _load_encoder(encoder, settings)
+        return cls(where.name, where.root, where.open(settings, loaded.fingerprint), settings, loaded)
+
+    @property
+    def encoder(self) -> ClipEncoder:
+        """The encoder of this collection, loaded when it is first needed."""
+        if self._encoder is None:
+            made_by = self.store.fingerprint
+            loaded = _load_encoder(made_by.name, self.settings)
+            self.store.require(loaded.fingerprint)
+            self._encoder = loaded
+        return self._encoder
+
+    def ingest(
+        self,
+        *paths: str | Path,
+        metadata: Mapping[str, Any] | None = None,
+        remove_missing: bool = False,
+        progress: Callable[[ProgressEvent], None] | None = None,
+    ) -> IngestReport:
+        """Read files and folders into the collection; what is unchanged is left alone. See `ingestion.pipeline`."""
+        from ingestion.assets import PictureStore
+        from ingestion.pipeline import ingest
+
+        report = ingest(
+            paths,
+            encoder=self.encoder,
+            store=self.store,
+            pictures=PictureStore(self.pictures),
+            metadata=metadata,
+            remove_missing=remove_missing,
+            progress=progress,
+        )
+        return report.named(corpus=self.name, encoder=str(self.encoder.fingerprint))
+
+    def add_nodes(self, nodes: Sequence[TextNode], progress: Callable[[int, int], None] | None = None) -> None:
+        """Embed LlamaIndex text and image nodes and store them. Node ids must be UUIDs."""
+        from ingestion.pipeline import embed_nodes
+
+        batch = 64
+        for start in range(0, len(nodes), batch):
+            self.store.add(embed_nodes(nodes[start : start + batch], self.encoder))
+            if progress:
+                progress(min(start + batch, len(nodes)), len(nodes))
+        self.store.optimize()
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        image: ImageInput | None = None,
+        k: int | None = None,
+        filters: str = "",
+        modality: str = "",
+        weights: Mapping[str, float] | None = None,
+        fusion: str | None = None,
+    ) -> list[Hit]:
+        """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
+
+        Raises InputError for an empty question, FilterError for a filter that cannot match, PictureError for a picture
+        that cannot be opened.
+        """
+        from rag.retriever import Question, to_hits
+
+        question = Question(query, image)
+        retriever = self.as_retriever(k=k, filters=filters, modality=modality, weights=weights, fusion=fusion)
+        return to_hits(retriever.search(question))
+
+    def ask(
+        self,
+        question: str,
+        *,
+        image: str | Path | None = None,
+        k: int | None = None,
+        filters: str = "",
+        llm: str | LLM | None = None,
+    ) -> Answer:
+        """Answer a question from the documents, with citations. Without an LLM the answer quotes them."""
+        from rag.answer import Answerer
+
+        if not question.strip():
+            raise InputError(
+                "an empty question", "allowed: words, and with --image FILE a picture beside them", "give QUESTION"
+            )
+        settings = self.settings
+        hits = self.search(question, image=image, k=k or settings.passages, filters=filters)
+        answerer = Answerer(
+            self._llm(llm),
+            max_pictures=settings.max_pictures if settings.llm_multimodal else 0,
+            picture_bound=settings.picture_bound,
+            token_budget=settings.token_budget,
+        )
+        return answerer.answer(question, hits, passages=self.passages(hits), image=image)
+
+    def passages(self, hits: Sequence[Hit]) -> dict[str, str]:
+        """The text of each hit with its neighbours before and after, by hit id; for a picture the text around it."""
+        from ingestion.pipeline import around
+
+        return around(self.store, [hit.id for hit in hits])
+
+    def status(self) -> dict[str, Any]:
+        """What the collection holds, as `triptych status --json` prints it."""
+        counts = self.store.counts()
+        return {
+            "corpus": self.name,
+            "encoder": str(self.store.fingerprint),
+            "engine": self.store.engine,
+            "points": self.store.count(),
+            "nodes": {modality: counts[modality] for modality in ("text", "image")},
+            "sources": len(self.store.sources()),
+            "vectors": {leg: counts[leg] for leg in LEGS},
+        }
+
+    def delete(self, source: str) -> int:
+        """Remove a source and its nodes; returns how many nodes were removed. Raises InputError if there is none."""
+        known = self.store.sources()
+        wanted = next((name for name in (source, str(Path(source).resolve())) if name in known), None)
+        if wanted is None:
+            raise InputError(
+                f"no source {source!r} in {self.name}",
+                "allowed: a source as a hit prints it",
+                "see triptych status --sources",
+            )
+        removed = len(self.store.points_of(wanted))
+        self.store.delete_source(wanted)
+        return removed
+
+    def as_retriever(
+        self,
+        *,
+        k: int | None = None,
+        filters: str = "",
+        modality: str = "",
+        weights: Mapping[str, float] | None = None,
+        fusion: str | None = None,
+        depth: int | None = None,
+    ) -> FusionRetriever:
+        """A LlamaIndex retriever over this corpus."""
+        from rag.retriever import FusionRetriever
+
+        settings = self.settings
+        return FusionRetriever(
+            self.store,
+            self.encoder,
+            similarity_top_k=k or settings.k,
+            depth=depth or settings.depth,
+            fusion=fusion or settings.fusion,
+            weights={**settings.weights, **(weights or {})},
+            filters=self._filters(filters, modality),
+        )
+
+    def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:
+        """A LlamaIndex query engine that sends passages and pictures to a multimodal LLM."""
+        from llama_index.core.query_engine import RetrieverQueryEngine
+
+        return RetrieverQueryEngine.from_args(
+            self.as_retriever(**retrieval), llm=self._required_llm(llm), multimodal=True
+        )
+
+    def as_chat_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseChatEngine:
+        """A LlamaIndex chat engine that condenses the conversation and answers from passages and pictures."""
+        from llama_index.core.chat_engine import MultiModalCondensePlusContextChatEngine
+
+        return MultiModalCondensePlusContextChatEngine.from_defaults(
+            self.as_retriever(**retrieval), multi_modal_llm=self._required_llm(llm)
+        )
+
+    @property
+    def pictures(self) -> Path:
+        """Folder of the picture files."""
+        return self.root / _PICTURES
+
+    def close(self) -> None:
+        """Release the engine; the embedded one may then be opened by another process."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _filters(self, expression: str, modality: str) -> FilterExpr | None:
+        from rag.store import parse_filter
+
+        parts: Iterable[str] = (
+            f"({expression})" if expression.strip() else "",
+            f"modality = {modality}" if modality else "",
+        )
+        joined = " and ".join(part for part in parts if part)
+        return parse_filter(joined) if joined else None
+
+    def _llm(self, llm: str | LLM | None) -> LLM | None:
+        from rag.llm import load_llm
+
+        if llm is not None and not isinstance(llm, str):
+            return llm
+        settings = self.settings
+        return load_llm(
+            settings.llm if llm is None else llm,
+            base_url=settings.llm_base_url,
+            api_key=settings.openai_key(),
+            timeout=settings.llm_timeout,
+            multimodal=settings.llm_multimodal,
+        )
+
+    def _required_llm(self, llm: LLM | None) -> LLM:
+        found = self._llm(llm)
+        if found is None:
+            raise InputError(
+                "no language model is configured", "allowed: any LlamaIndex LLM", "pass llm=… or set TRIPTYCH_LLM"
+            )
+        return found
+
+
+class _Location:
+    """Where a collection lives: a folder, a server, or memory."""
+
+    def __init__(self, root: Path, url: str, collection: str) -> None:
+        self.root, self.url, self.collection = root, url, collection
+        self.name = f"{url}/{collection}" if url else str(root)
+        self.flags = f"--qdrant {url} --collection {collection}" if url else f"--corpus {root}"
+
+    def exists(self) -> bool:
+        """Whether there is a collection to open."""
+        from rag.store import NamedVectorStore
+
+        return NamedVectorStore.exists(**self._place())
+
+    def open(self, settings: Settings, fingerprint: Fingerprint | None) -> NamedVectorStore:
+        """Open the collection, or make it for the encoder with this fingerprint."""
+        from rag.store import NamedVectorStore
+
+        return NamedVectorStore.open(
+            **self._place(),
+            api_key=settings.qdrant_api_key.get_secret_value() or None,
+            fingerprint=fingerprint,
+            pictures_root=self.root / _PICTURES,
+            create=fingerprint is not None,
+        )
+
+    def _place(self) -> dict[str, Any]:
+        place: dict[str, Any] = {"url": self.url} if self.url else {"path": self.root / _COLLECTION}
+        return {**place, "collection": self.collection}
+
+
+def _load_encoder(encoder: str | MultiModalEmbedding, settings: Settings) -> ClipEncoder:
+    from rag.encoders import load_encoder
+
+    return load_encoder(encoder, device=settings.device)

@@ -1,0 +1,95 @@
+"""Settings: what a corpus, a question and an answer use where nothing else is said.
+
+Order of precedence: arguments, `TRIPTYCH_*` environment variables, `triptych.toml` in the working directory (or the
+file that `TRIPTYCH_CONFIG` names), the defaults below. Read when a `Settings` is made, never at import.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from rag.errors import InputError
+from rag.schema import Leg
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Every setting, with its unit. In `triptych.toml` the names are the same; in the environment `TRIPTYCH_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="TRIPTYCH_", extra="forbid", validate_default=False)
+
+    corpus: Path = Path(".triptych")
+    """Folder of the embedded collection and of the pictures."""
+    qdrant: str = ""
+    """URL of a Qdrant server; empty for the embedded engine."""
+    qdrant_api_key: SecretStr = SecretStr("")
+    collection: str = "triptych"
+
+    encoder: str = ""
+    """Alias, Hugging Face id or folder; empty for the collection's own encoder, `bundled` for a new one."""
+    device: str = "auto"
+
+    k: int = Field(default=10, ge=1)
+    """Hits of a search."""
+    depth: int = Field(default=100, ge=1)
+    """Candidates that each leg contributes before fusion."""
+    fusion: str = "zscore"
+    weights: dict[Leg, float] = Field(default_factory=dict)
+    """Weight per leg; legs not named weigh 1."""
+
+    llm: str = ""
+    """Name of the model; empty for the extractive answer."""
+    llm_base_url: str = ""
+    """An OpenAI-compatible endpoint; empty for OpenAI itself."""
+    llm_api_key: SecretStr = SecretStr("")
+    llm_timeout: float = Field(default=60.0, gt=0)
+    """Seconds."""
+    llm_multimodal: bool = True
+    """Whether the model takes pictures; otherwise it is given their captions alone."""
+    passages: int = Field(default=8, ge=1)
+    """Hits that an answer is given."""
+    token_budget: int = Field(default=6000, ge=200)
+    """Tokens of material that an answer is given."""
+    max_pictures: int = Field(default=4, ge=0)
+    picture_bound: int = Field(default=1024, ge=64)
+    """Longest side, in pixels, of a picture that is sent to the model."""
+
+    @classmethod
+    def load(cls, **given: Any) -> Settings:
+        """Read the settings; arguments that are None count as not given. Raises InputError in one line."""
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as exc:
+            first = exc.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise InputError(
+                f"setting {name} = {first.get('input')!r}",
+                f"allowed: {first['msg'][:1].lower()}{first['msg'][1:]}",
+                f"correct it in triptych.toml or in TRIPTYCH_{name.upper()}",
+            ) from exc
+        except ValueError as exc:
+            raise InputError(f"the settings cannot be read: {exc}", advice="correct triptych.toml") from exc
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file."""
+        file = Path(os.environ.get("TRIPTYCH_CONFIG", "triptych.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    def openai_key(self) -> str:
+        """The key for the language model: `llm_api_key`, else `OPENAI_API_KEY` where OpenAI itself is asked."""
+        key = self.llm_api_key.get_secret_value()
+        return key or ("" if self.llm_base_url else os.environ.get("OPENAI_API_KEY", ""))

@@ -1,0 +1,83 @@
+"""Fusion is pure: these rules hold for any scores."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from rag.errors import InputError
+from rag.fusion import NORMALIZERS, effective_weights, fuse, normalizer
+
+scores = arrays(np.float64, st.integers(1, 30), elements=st.floats(-50, 50).map(lambda value: round(value, 4)))
+names = pytest.mark.parametrize("name", [*NORMALIZERS, "rrf(7)"])
+
+
+@names
+@given(column=scores)
+def test_a_normalizer_keeps_the_order(name, column):
+    normalized = normalizer(name)(column)
+    above = column[:, None] > column[None, :]
+    assert (normalized[:, None] - normalized[None, :])[above].min(initial=0.0) >= 0
+    assert np.unique(normalized).size == pytest.approx(np.unique(column).size, abs=0) or np.ptp(column) < 1e-3
+
+
+@names
+@given(column=scores, shift=st.floats(-5, 5), scale=st.floats(0.5, 4))
+def test_a_normalizer_ignores_shift_and_scale(name, column, shift, scale):
+    if 0 < np.ptp(column) < 1e-3:
+        return
+    normalize = normalizer(name)
+    assert normalize(np.round(column * 8) * scale + shift) == pytest.approx(normalize(np.round(column * 8)), abs=1e-6)
+
+
+@names
+def test_no_hit_gives_no_score(name):
+    assert normalizer(name)(np.array([])).size == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("minmax", 0.5), ("zscore", 0.0), ("dbsf", 0.5), ("rrf", 1 / 61)])
+def test_equal_scores_and_a_single_hit_have_a_defined_value(name, value):
+    assert normalizer(name)(np.array([3.0])) == pytest.approx([value])
+    assert normalizer(name)(np.array([2.0, 2.0])) == pytest.approx([value, value])
+
+
+def test_golden_values_worked_out_by_hand():
+    column = np.array([1.0, 3.0, 5.0])
+    assert normalizer("minmax")(column) == pytest.approx([0, 0.5, 1])
+    assert normalizer("zscore")(column) == pytest.approx([-np.sqrt(1.5), 0, np.sqrt(1.5)])
+    assert normalizer("rrf")(column) == pytest.approx([1 / 63, 1 / 62, 1 / 61])
+    assert normalizer("rrf(1)")(np.array([4.0, 4.0, 2.0])) == pytest.approx([1 / 2, 1 / 2, 1 / 4])
+
+
+@given(
+    raw=arrays(np.float64, (6, 3), elements=st.one_of(st.floats(-9, 9), st.just(np.nan))),
+    weights=arrays(np.float64, 3, elements=st.floats(0, 5)),
+)
+def test_the_score_is_the_sum_of_contributions_and_order_of_points_does_not_matter(raw, weights):
+    total, normalized, spread = fuse(raw, weights, normalizer("zscore"))
+    assert np.isfinite(total).all()
+    assert (normalized * spread).sum(axis=1) == pytest.approx(total)
+    backwards, _, _ = fuse(raw[::-1], weights, normalizer("zscore"))
+    assert backwards[::-1] == pytest.approx(total)
+
+
+@given(present=arrays(np.bool_, (5, 4)), weights=arrays(np.float64, 4, elements=st.floats(0.01, 5)))
+def test_a_point_has_the_same_total_weight_whatever_legs_it_lacks(present, weights):
+    spread = effective_weights(present, weights)
+    assert spread.sum(axis=1)[present.any(axis=1)] == pytest.approx(weights.sum())
+    assert (spread[~present] == 0).all()
+
+
+def test_a_leg_without_weight_changes_nothing():
+    raw = np.array([[0.1, 9.0], [0.4, -2.0], [0.3, np.nan]])
+    alone, _, _ = fuse(raw[:, :1], np.array([2.0]), normalizer("minmax"))
+    both, _, _ = fuse(raw, np.array([2.0, 0.0]), normalizer("minmax"))
+    assert both == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("name", ["", "mean", "rrf(0)", "rrf(x)", "rrf(-1)", "rrf(nan)"])
+def test_an_unknown_fusion_is_refused_in_one_line(name):
+    with pytest.raises(InputError, match="allowed: zscore, minmax, dbsf, rrf") as caught:
+        normalizer(name)
+    assert "\n" not in str(caught.value)
