@@ -1,0 +1,53 @@
+"""Fixtures that several files share. The bundled encoder is loaded once; corpora are copied, not made again."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch, tmp_path):
+    """A test sees neither the environment's TRIPTYCH_* settings nor a triptych.toml of the working directory."""
+    for name in list(os.environ):
+        if name.startswith("TRIPTYCH_") and not name.startswith("TRIPTYCH_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "no-such.toml"))
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Real data beside the checkout; tests that need it skip by name where it is missing."""
+
+    def find(name: str) -> Path:
+        folder = SHARED_DATA / name
+        if not folder.exists():
+            pytest.skip(f"../shared/data/{name} is not here")
+        return folder
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def _demo_corpus(tmp_path_factory):
+    from rag.corpus import Corpus
+    from rag.demo import FILES
+
+    folder = tmp_path_factory.mktemp("demo") / "corpus"
+    with Corpus.open(folder) as corpus:
+        report = corpus.ingest(FILES)
+    assert not report.to_json()["failures"]
+    return folder
+
+
+@pytest.fixture
+def demo_corpus(_demo_corpus, tmp_path):
+    """A corpus of the demo files, by the bundled encoder, that the test may change."""
+    return Path(shutil.copytree(_demo_corpus, tmp_path / "demo-corpus"))

@@ -1,0 +1,39 @@
+"""Settings come from arguments, then the environment, then triptych.toml, then the defaults."""
+
+import pytest
+
+from rag.errors import InputError
+from rag.settings import Settings
+
+
+def test_arguments_win_over_the_environment_and_the_environment_over_the_file(tmp_path, monkeypatch):
+    (tmp_path / "triptych.toml").write_text('k = 3\ndepth = 7\nfusion = "rrf"\nweights = {text = 2.0}\n')
+    monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "triptych.toml"))
+    monkeypatch.setenv("TRIPTYCH_DEPTH", "9")
+    settings = Settings.load(k=5)
+    assert (settings.k, settings.depth, settings.fusion, settings.weights) == (5, 9, "rrf", {"text": 2.0})
+
+
+def test_an_argument_that_is_none_counts_as_not_given(monkeypatch):
+    monkeypatch.setenv("TRIPTYCH_COLLECTION", "notes")
+    assert Settings.load(collection=None).collection == "notes"
+
+
+@pytest.mark.parametrize(("text", "given"), [("k = 0", "k"), ("colour = 1", "colour"), ("k = ", "settings")])
+def test_a_setting_that_cannot_be_used_is_told_in_one_line(tmp_path, monkeypatch, text, given):
+    (tmp_path / "triptych.toml").write_text(text)
+    monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "triptych.toml"))
+    with pytest.raises(InputError, match=given) as caught:
+        Settings.load()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_never_shows_in_the_representation(monkeypatch):
+    monkeypatch.setenv("TRIPTYCH_LLM_API_KEY", "secret-key")
+    assert "secret-key" not in repr(Settings.load())
+
+
+def test_the_key_of_openai_is_only_sent_to_openai(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "openai-key")
+    assert Settings.load().openai_key() == "openai-key"
+    assert Settings.load(llm_base_url="http://127.0.0.1:1/v1").openai_key() == ""
