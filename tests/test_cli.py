@@ -17,7 +17,20 @@ from rag.demo import FILES
 from rag.schema import LEGS
 
 ROOT = Path(__file__).resolve().parents[1]
-HIT_KEYS = set("rank id score modality text caption image source page section metadata legs".split())
+HIT_KEYS = {
+    "rank",
+    "id",
+    "score",
+    "modality",
+    "text",
+    "caption",
+    "image",
+    "source",
+    "page",
+    "section",
+    "metadata",
+    "legs",
+}
 
 
 def triptych(*arguments):
