@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     from rag.encoders.preprocess import PixelRecipe
 
-__all__ = ["Backend", "Floats", "Integers", "TensorBackend", "Tokens", "Window", "file_digest", "unit_rows"]
+__all__ = [
+    "Backend",
+    "Floats",
+    "Integers",
+    "TensorBackend",
+    "Tokens",
+    "Window",
+    "file_digest",
+    "load_tokenizer",
+    "unit_rows",
+]
 
 Floats: TypeAlias = NDArray[np.float32]
 Integers: TypeAlias = NDArray[np.int64]
@@ -132,6 +142,20 @@ class TensorBackend(Backend):
         """(b, 3, size, size) float32 → (b, dim) float32."""
 
 
+def load_tokenizer(path: Path) -> Any:
+    """A tokenizer of the `tokenizers` library from its file.
+
+    Raises:
+        EncoderError: the file is missing or no tokenizer.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_str(path.read_text("utf-8"))
+    except Exception as exc:  # the library raises plain Exception for everything it cannot parse
+        raise EncoderError(f"{str(path)!r} is not a tokenizer ({exc})", advice="get or build the model again") from exc
+
+
 def _specials(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The special ids that the tokenizer puts before and after a text."""
     content = len(tokenizer.encode("a", add_special_tokens=False).ids)
@@ -157,7 +181,7 @@ def unit_rows(raw: Floats, count: int, dim: int) -> Floats:
             "vectors are finite and not zero",
             "check the weights, or use precision='fp32'",
         )
-    return (rows / norms).astype(np.float32)
+    return np.asarray(rows / norms, dtype=np.float32)
 
 
 def file_digest(paths: Iterable[Path]) -> str:

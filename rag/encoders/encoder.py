@@ -18,6 +18,7 @@ from rag.encoders.backend import Backend, Floats, unit_rows
 from rag.encoders.loading import load_backend
 from rag.encoders.preprocess import ImageInput, open_picture
 from rag.encoders.windows import OVERLAP, cut, length_sorted, pool
+from rag.encoders.wrapped import WrappedBackend
 from rag.errors import InputError
 from rag.schema import Fingerprint
 
@@ -53,32 +54,37 @@ class ClipEncoder(MultiModalEmbedding):
     threads: int = Field(default=0, ge=0, description="Threads of the ONNX runtime; 0 leaves it to the runtime.")
 
     _loaded: Backend = PrivateAttr()
+    _given: bool = PrivateAttr()
     _fingerprint: Fingerprint | None = PrivateAttr(default=None)
 
     def __init__(
         self,
-        name: str | os.PathLike[str] = "bundled",
+        name: str | os.PathLike[str] | MultiModalEmbedding = "bundled",
         device: str = "auto",
         backend: str = "auto",
         precision: str = "auto",
         embed_batch_size: int = 32,
-        threads: int = 0,
         *,
+        threads: int = 0,
         loaded: Backend | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(name, MultiModalEmbedding):
+            loaded = loaded or WrappedBackend(name)
+            name = loaded.name
         chosen = loaded or load_backend(os.fspath(name), device, backend, precision, threads)
-        kwargs["model_name"] = chosen.name
-        super().__init__(
-            name=os.fspath(name),
-            device=device,
-            backend=backend,
-            precision=precision,
-            embed_batch_size=embed_batch_size,
-            threads=threads,
+        fields: dict[str, Any] = {
             **kwargs,
-        )
-        self._loaded = chosen
+            "name": os.fspath(name),
+            "device": device,
+            "backend": backend,
+            "precision": precision,
+            "embed_batch_size": embed_batch_size,
+            "threads": threads,
+            "model_name": chosen.name,
+        }
+        super().__init__(**fields)
+        self._loaded, self._given = chosen, loaded is not None
 
     @classmethod
     def class_name(cls) -> str:
@@ -89,6 +95,34 @@ class ClipEncoder(MultiModalEmbedding):
     def over(cls, backend: Backend, embed_batch_size: int = 32) -> ClipEncoder:
         """An encoder over a backend of one's own."""
         return cls(backend.name, embed_batch_size=embed_batch_size, loaded=backend)
+
+    @classmethod
+    def wrap(
+        cls,
+        embedding: MultiModalEmbedding,
+        name: str | None = None,
+        *,
+        window: int | None = None,
+        embed_batch_size: int = 32,
+    ) -> ClipEncoder:
+        """LlamaIndex's `ClipEmbedding`, or any other, with our normalization, windows and batching around it.
+
+        `name` enters the fingerprint. `window` is the number of words that the embedding surely takes at once; where
+        it refuses a text all the same, the text is cut again.
+        """
+        return cls.over(WrappedBackend(embedding, name, window), embed_batch_size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, and the backend where it cannot be found again by name."""
+        fields = {key: value for key, value in self.__dict__.items() if key not in ("callback_manager", "rate_limiter")}
+        return {"fields": fields, "loaded": self._loaded if self._given else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["fields"], loaded=state["loaded"])  # type: ignore[misc]  # pydantic restores so too
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> ClipEncoder:
+        """A copy that shares the model: weights never change."""
+        return self.__copy__()
 
     @property
     def dim(self) -> int:

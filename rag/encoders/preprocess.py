@@ -96,7 +96,7 @@ class PixelRecipe:
 
 
 CLIP: Final = PixelRecipe(224)
-"""OpenAI's `clip.load(...)[1]`: PIL bicubic, torchvision's Resize and CenterCrop (github.com/openai/CLIP, clip/clip.py)."""
+"""OpenAI's own: PIL bicubic, then torchvision's Resize and CenterCrop (github.com/openai/CLIP, clip/clip.py)."""
 
 
 def open_picture(source: ImageInput) -> Image.Image:
