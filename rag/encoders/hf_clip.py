@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -115,12 +115,13 @@ class TorchBackend(TensorBackend):
         from transformers import CLIPModel
 
         try:
-            model, report = CLIPModel.from_pretrained(
-                self._folder,
-                local_files_only=True,
-                dtype=getattr(torch, self._precision),
-                output_loading_info=True,
-            )
+            with _quiet():
+                model, report = CLIPModel.from_pretrained(
+                    self._folder,
+                    local_files_only=True,
+                    dtype=getattr(torch, self._precision),
+                    output_loading_info=True,
+                )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError) as exc:
             raise _broken(self._folder, f"its weights cannot be loaded: {exc}") from exc
         # transformers fills what a file lacks with random numbers; vectors of such a model mean nothing.
@@ -296,6 +297,22 @@ def _device(device: str) -> str:
         here = [name for name, there in usable.items() if there]
         raise EncoderError(f"device {device!r} cannot be used here", f"one of auto, {', '.join(here)}", "use 'auto'")
     return device
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the progress bars and the loading report of transformers: what they tell is checked here."""
+    from transformers.utils import logging
+
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _to_numpy(output: Any) -> Floats:

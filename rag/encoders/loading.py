@@ -23,7 +23,7 @@ def load_backend(name: str, device: str, backend: str, precision: str, threads: 
     if backend not in _KINDS:
         raise EncoderError(f"backend {backend!r} was given", "auto, onnx or torch", "use 'auto'")
     info, folder = find(name), Path(name).expanduser()
-    kind = info.backend if info else _folder_kind(folder) if folder.is_dir() else _hub_kind(name)
+    kind = info.backend if info else _folder_kind(folder) if name and folder.is_dir() else _hub_kind(name)
     if backend not in ("auto", kind):
         raise EncoderError(f"backend {backend!r} was given for {name!r}", f"it runs on {kind!r}", "use 'auto'")
     if kind == "torch":
