@@ -1,0 +1,142 @@
+"""Candidates of several legs in one round trip, with the scores of their union completed exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from llama_index.core.schema import BaseNode
+from qdrant_client import models
+
+from rag.schema import LEXICAL, Leg
+from rag.store.points import legs_of
+
+TIE: Final = 2e-6
+"""Scores nearer than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
+_SLACK: Final = 16
+_WIDER: Final = 1024
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the legs found for one question."""
+
+    nodes: Mapping[str, BaseNode]
+    """The union of all legs' candidates, by id."""
+    ranked: Mapping[Leg, tuple[str, ...]]
+    """Each leg's own candidates, best first, equal scores in the order of ids."""
+    scores: Mapping[Leg, Mapping[str, float]]
+    """Raw score of every node of the union that has the leg (only of the leg's own candidates if not completed)."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One question put to one collection: a vector a leg, the same filter for all."""
+
+    client: Any
+    collection: str
+    vectors: Mapping[Leg, Any]
+    """Dense lists, or a sparse vector for `lexical`; None for a leg that has nothing to ask."""
+    depth: int
+    filter: models.Filter | None
+    exact: bool
+    live_idf: bool
+    """Whether IDF must be computed over live points: an engine's own counts still hold deleted ones."""
+
+    def run(self, node_of: Callable[[Mapping[str, Any]], BaseNode], complete: bool) -> Candidates:
+        """Ask, cut at `depth`, complete. One request, a second only if a score is missing or equal scores overflow."""
+        points = self._first()
+        ranked = {leg: _ordered(points[leg])[: self.depth] for leg in self.vectors}
+        payloads = {str(p.id): p.payload or {} for leg in self.vectors for p in points[leg]}
+        union = dict.fromkeys(point_id for ids in ranked.values() for point_id in ids)
+        known = {leg: {str(p.id): float(p.score) for p in points[leg]} for leg in self.vectors}
+        if complete:
+            self._complete(known, {point_id: payloads[point_id] for point_id in union})
+        return Candidates(
+            nodes={point_id: node_of(payloads[point_id]) for point_id in union},
+            ranked=ranked,
+            scores={
+                leg: {i: known[leg][i] for i in (union if complete else ranked[leg]) if i in known[leg]}
+                for leg in self.vectors
+            },
+        )
+
+    def _first(self) -> dict[Leg, Sequence[Any]]:
+        limit = self.depth + _SLACK
+        found = self._ask(self.vectors, limit)
+        cut = [leg for leg, points in found.items() if _tie_overflows(points, self.depth, limit)]
+        if cut:
+            found.update(self._ask({leg: self.vectors[leg] for leg in cut}, limit + _WIDER))
+        return found
+
+    def _ask(self, vectors: Mapping[Leg, Any], limit: int) -> dict[Leg, Sequence[Any]]:
+        asked = [leg for leg, vector in vectors.items() if vector is not None]
+        answers = self._batch([self._request(leg, self.filter, limit, with_payload=True) for leg in asked])
+        return {leg: () for leg in vectors} | dict(zip(asked, answers, strict=True))
+
+    def _complete(self, known: Mapping[Leg, dict[str, float]], payloads: Mapping[str, Mapping[str, Any]]) -> None:
+        missing = {
+            leg: [i for i, payload in payloads.items() if i not in known[leg] and leg in legs_of(payload)]
+            for leg in self.vectors
+        }
+        asked = [leg for leg, ids in missing.items() if ids and self.vectors[leg] is not None]
+        exactly = replace(self, exact=True)
+        requests = [
+            exactly._request(
+                leg, models.Filter(must=[models.HasIdCondition(has_id=list(missing[leg]))]), len(missing[leg])
+            )
+            for leg in asked
+        ]
+        for leg, points in zip(asked, self._batch(requests), strict=True):
+            known[leg].update({str(point.id): float(point.score) for point in points})
+        if LEXICAL in missing:
+            for point_id in missing[LEXICAL]:
+                known[LEXICAL].setdefault(point_id, 0.0)
+
+    def _batch(self, requests: list[models.QueryRequest]) -> list[Sequence[Any]]:
+        if not requests:
+            return []
+        answers = self.client.query_batch_points(self.collection, requests=requests)
+        return [answer.points for answer in answers]
+
+    def _request(
+        self, leg: Leg, condition: models.Filter | None, limit: int, with_payload: bool = False
+    ) -> models.QueryRequest:
+        return models.QueryRequest(
+            query=self.vectors[leg],
+            using=leg,
+            filter=condition,
+            params=self._params(leg),
+            limit=limit,
+            with_payload=with_payload,
+        )
+
+    def _params(self, leg: Leg) -> models.SearchParams | None:
+        if leg == LEXICAL and self.live_idf:
+            corpus = models.Filter(must=[models.HasVectorCondition(has_vector=LEXICAL)])
+            return models.SearchParams(idf=models.IdfCorpusParams(corpus=corpus))
+        return models.SearchParams(exact=True) if self.exact and leg != LEXICAL else None
+
+
+def _equal(higher: float, lower: float) -> bool:
+    return higher - lower <= TIE * max(1.0, abs(higher))
+
+
+def _tie_overflows(points: Sequence[Any], depth: int, limit: int) -> bool:
+    return len(points) == limit and _equal(points[depth - 1].score, points[-1].score)
+
+
+def _ordered(points: Iterable[Any]) -> tuple[str, ...]:
+    """Ids by falling score; a run of equal scores in the order of ids."""
+    falling = sorted(points, key=lambda point: (-point.score, str(point.id)))
+    ordered: list[str] = []
+    run: list[str] = []
+    last = 0.0
+    for point in falling:
+        if run and not _equal(last, point.score):
+            ordered += sorted(run)
+            run = []
+        run.append(str(point.id))
+        last = point.score
+    return tuple(ordered + sorted(run))

@@ -1,0 +1,519 @@
+"""`NamedVectorStore`: LlamaIndex's Qdrant store with the three panels and BM25, over any of the engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.schema import BaseNode, ImageNode
+from llama_index.core.vector_stores.types import MetadataFilters, VectorStoreQuery, VectorStoreQueryResult
+from llama_index.vector_stores.qdrant import QdrantVectorStore
+from numpy.typing import NDArray
+from qdrant_client import models
+
+from rag.errors import FilterError, InputError, StoreError
+from rag.schema import DENSE_LEGS, LEGS, LEXICAL, PAYLOAD_TYPES, Fingerprint, Leg
+from rag.store.candidates import Candidates, Search
+from rag.store.engines import Engine, open_engine
+from rag.store.filters import FilterExpr, check, from_llama_index, to_qdrant
+from rag.store.lexical import LexicalSettings, Lexicon
+from rag.store.manifest import MANIFEST_ID, MANIFEST_KEY, Manifest, manifest_of
+from rag.store.points import Codec, dense, own_fields
+from rag.store.queries import run_query
+from rag.store.values import MIXED, field_path, widen
+
+PAGE: Final = 1000
+BATCH: Final = 256
+EXACT_UP_TO: Final = 20_000
+"""Points up to which dense legs are searched exactly unless `exact` says otherwise: a scan of so few takes milliseconds."""
+
+Filters = FilterExpr | MetadataFilters | None
+_NOT_MANIFEST: Final = models.HasIdCondition(has_id=[MANIFEST_ID])
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What is stored of one source."""
+
+    source: str
+    doc_id: str
+    revisions: tuple[str, ...]
+    """The values of the payload key `revision`, sorted; more than one after an interrupted update."""
+    nodes: int
+    """Points stored."""
+    expected: int | None
+    """Points there should be (payload key `doc_nodes`); None where it was not recorded or points disagree."""
+
+    @property
+    def revision(self) -> str | None:
+        """The one revision stored; None where there is none, or more than one."""
+        return self.revisions[0] if len(self.revisions) == 1 else None
+
+
+class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
+    """A collection with the named vectors `image`, `caption`, `text` and sparse `lexical`. Made by `open`.
+
+    Safe to use from several threads; the async methods run the sync ones in threads.
+    """
+
+    _engine: Engine = PrivateAttr()
+    _manifest: Manifest = PrivateAttr()
+    _codec: Codec = PrivateAttr()
+    _exact: bool | None = PrivateAttr()
+    _size: int = PrivateAttr()
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        collection: str,
+        manifest: Manifest,
+        pictures_root: Path | None = None,
+        exact: bool | None = None,
+    ) -> None:
+        super().__init__(
+            collection_name=collection,
+            client=engine.client,
+            dense_vector_name="text",
+            sparse_vector_name=LEXICAL,
+            index_doc_id=False,
+        )
+        self._engine, self._manifest, self._exact = engine, manifest, exact
+        self._codec = Codec(manifest.encoder.dim, Lexicon(manifest.lexical), pictures_root)
+        self._size = self.count()
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name LlamaIndex knows the store by."""
+        return "NamedVectorStore"
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        path: Path | None = None,
+        url: str | None = None,
+        api_key: str | None = None,
+        collection: str = "triptych",
+        fingerprint: Fingerprint | None = None,
+        pictures_root: Path | None = None,
+        create: bool = True,
+        exact: bool | None = None,
+        lexical: LexicalSettings | None = None,
+    ) -> NamedVectorStore:
+        """Open the collection at a folder (embedded), at a URL (server), or in `:memory:`; make it where it is missing.
+
+        Without `fingerprint` only what exists is opened. `exact` forces exact or approximate search; None decides by
+        size. Raises EncoderMismatch, StoreLocked, StoreUnreachable, StoreUnauthorized or StoreError.
+        """
+        engine = open_engine(path=path, url=url, api_key=api_key)
+        where = f"collection {collection} at {engine.where}"
+        try:
+            manifest = _read_manifest(engine, collection, where)
+            if manifest is None:
+                if fingerprint is None or not create:
+                    raise StoreError(f"there is no {where}", advice="ingest something first")
+                manifest = Manifest(encoder=fingerprint, lexical=lexical or LexicalSettings())
+                _create(engine, collection, manifest, where)
+            elif fingerprint is not None:
+                manifest.require(fingerprint, where)
+            return cls(
+                engine=engine, collection=collection, manifest=manifest, pictures_root=pictures_root, exact=exact
+            )
+        except BaseException:
+            engine.client.close()
+            raise
+
+    def __enter__(self) -> NamedVectorStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the engine; calling it again does nothing."""
+        self._engine.client.close()
+
+    def optimize(self) -> None:
+        """Build indexes after a large ingest. A server does so by itself, memory has none."""
+        if self._engine.kind == "embedded":
+            self._engine.client.optimize(self.collection_name)
+            self._engine.client.flush(self.collection_name)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The encoder that made the collection's vectors."""
+        return self._manifest.encoder
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as last read or written; `refresh` reads it again."""
+        return self._manifest
+
+    @property
+    def engine_kind(self) -> str:
+        """`embedded`, `server` or `memory`."""
+        return self._engine.kind
+
+    def refresh(self) -> Manifest:
+        """Read the manifest again: another process may have added fields to a server's collection."""
+        where = f"collection {self.collection_name} at {self._engine.where}"
+        found = _read_manifest(self._engine, self.collection_name, where)
+        if found is None:
+            raise StoreError(f"{where} has lost its manifest", advice="ingest anew")
+        self._manifest = found
+        return found
+
+    def set_statistics(self, statistics: Mapping[str, Any]) -> None:
+        """Merge JSON values into the manifest's `statistics`."""
+        self._merge_manifest("statistics", statistics)
+        self._manifest = replace(self._manifest, statistics={**self._manifest.statistics, **statistics})
+
+    def fields(self) -> dict[str, str]:
+        """Every field a filter may name, and its type."""
+        return {**self._manifest.fields, **PAYLOAD_TYPES}
+
+    def add(self, nodes: Sequence[BaseNode], **add_kwargs: Any) -> list[str]:
+        """Insert nodes, or replace those with the same ids. Returns their ids in order; nothing is stored on error."""
+        points = [self._codec.point(node) for node in nodes]
+        self._learn_fields(points)
+        for start in range(0, len(points), BATCH):
+            batch = points[start : start + BATCH]
+            self._engine.client.upsert(self.collection_name, points=batch, wait=True)
+        self._size += len(points)
+        return [str(point.id) for point in points]
+
+    async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
+        """`add` in a thread."""
+        return await asyncio.to_thread(self.add, nodes, **kwargs)
+
+    def add_captions(self, nodes: Sequence[ImageNode]) -> None:
+        """Set `caption`, `lexical` and the payload of stored pictures from their nodes; `image` is not touched.
+
+        Raises StoreError, before anything is changed, where a picture is not stored yet.
+        """
+        stored = {str(p.id): p.payload or {} for p in self._retrieve([node.node_id for node in nodes])}
+        changes = []
+        for node in nodes:
+            if node.node_id not in stored:
+                raise StoreError(f"picture {node.node_id} is not stored", "ids of stored pictures", "add it first")
+            vectors = {leg: v for leg, v in self._codec.vectors(node).items() if leg in ("caption", LEXICAL)}
+            legs = {*stored[node.node_id].get("_legs", ()), *vectors}
+            point = models.PointStruct(
+                id=node.node_id, vector=vectors, payload=self._codec.payload(node, dict.fromkeys(legs))
+            )
+            changes.append(point)
+        self._learn_fields(changes)
+        vectors_only = [models.PointVectors(id=point.id, vector=point.vector) for point in changes if point.vector]
+        if vectors_only:
+            self._engine.client.update_vectors(self.collection_name, points=vectors_only, wait=True)
+        for point in changes:
+            self._engine.client.set_payload(self.collection_name, payload=point.payload, points=[point.id], wait=True)
+
+    def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
+        """Delete all nodes of a document."""
+        self._delete_where(_is("doc_id", ref_doc_id))
+
+    async def adelete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
+        """`delete` in a thread."""
+        await asyncio.to_thread(self.delete, ref_doc_id, **delete_kwargs)
+
+    def delete_nodes(
+        self,
+        node_ids: list[str] | None = None,
+        filters: MetadataFilters | FilterExpr | None = None,
+        **delete_kwargs: Any,
+    ) -> None:
+        """Delete the nodes that have one of the ids and match the filters, whichever of the two are given."""
+        if node_ids is None and filters is None:
+            raise InputError("neither ids nor filters", "what to delete", "use clear() to delete all nodes")
+        self._delete_where(self.condition(filters, node_ids))
+
+    async def adelete_nodes(
+        self,
+        node_ids: list[str] | None = None,
+        filters: MetadataFilters | FilterExpr | None = None,
+        **delete_kwargs: Any,
+    ) -> None:
+        """`delete_nodes` in a thread."""
+        await asyncio.to_thread(self.delete_nodes, node_ids, filters, **delete_kwargs)
+
+    def delete_ids(self, ids: Iterable[str]) -> None:
+        """Delete nodes by id; ids that are not there are no error."""
+        gone = [point_id for point_id in ids if point_id != MANIFEST_ID]
+        for start in range(0, len(gone), PAGE):
+            selector = models.PointIdsList(points=list(gone[start : start + PAGE]))
+            self._engine.client.delete(self.collection_name, points_selector=selector, wait=True)
+
+    def delete_source(self, source: str) -> int:
+        """Delete all nodes of a source and say how many there were."""
+        condition = _is("source", source)
+        count = self._count(condition)
+        self._delete_where(condition)
+        return count
+
+    def clear(self) -> None:
+        """Delete all nodes; the collection and its manifest stay."""
+        self._delete_where(models.Filter())
+
+    async def aclear(self) -> None:
+        """`clear` in a thread."""
+        await asyncio.to_thread(self.clear)
+
+    def get_nodes(
+        self,
+        node_ids: list[str] | None = None,
+        filters: MetadataFilters | FilterExpr | None = None,
+        limit: int | None = None,
+        shard_identifier: Any | None = None,
+        *,
+        with_vectors: bool = True,
+    ) -> list[BaseNode]:
+        """The nodes that have one of the ids and match the filters, in the order of ids; all of them without either."""
+        found = []
+        for record in self._scroll(self.condition(filters, node_ids), True, with_vectors, limit):
+            node = self._codec.node(record.payload)
+            if with_vectors:
+                _restore_vectors(node, record.vector or {})
+            found.append(node)
+        return sorted(found, key=lambda node: node.node_id)
+
+    async def aget_nodes(
+        self,
+        node_ids: list[str] | None = None,
+        filters: MetadataFilters | FilterExpr | None = None,
+        limit: int | None = None,
+        shard_identifier: Any | None = None,
+    ) -> list[BaseNode]:
+        """`get_nodes` in a thread."""
+        return await asyncio.to_thread(self.get_nodes, node_ids, filters, limit)
+
+    def candidates(
+        self,
+        query: Mapping[Leg, NDArray[Any] | str],
+        *,
+        depth: int = 100,
+        filters: Filters = None,
+        complete: bool = True,
+        node_ids: Sequence[str] | None = None,
+    ) -> Candidates:
+        """The `depth` best of each leg asked, and the exact score of each of them in every leg that it has.
+
+        Dense legs are asked with a vector of the encoder's dimension, `lexical` with words. A node that has `lexical`
+        but shares no term with them scores 0. Raises FilterError for a filter that cannot match, InputError for a leg
+        or depth that does not exist, StoreError for a vector of another shape.
+        """
+        if depth < 1:
+            raise InputError(f"depth {depth}", "1 or more")
+        search = Search(
+            client=self._engine.client,
+            collection=self.collection_name,
+            vectors={leg: self._asked(leg, asked) for leg, asked in query.items()},
+            depth=depth,
+            filter=self.condition(filters, node_ids),
+            exact=self.is_exact and self._engine.kind != "memory",
+            live_idf=self._engine.kind == "embedded" or (self._engine.kind == "server" and self.is_exact),
+        )
+        return search.run(self._codec.node, complete)
+
+    async def acandidates(self, query: Mapping[Leg, NDArray[Any] | str], **kwargs: Any) -> Candidates:
+        """`candidates` in a thread."""
+        return await asyncio.to_thread(self.candidates, query, **kwargs)
+
+    def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        """LlamaIndex's query: modes default, sparse, text_search, hybrid and mmr; `leg="image"` asks another leg."""
+        return run_query(self, query, **kwargs)
+
+    async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        """`query` in a thread."""
+        return await asyncio.to_thread(self.query, query, **kwargs)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether dense legs are searched exactly rather than by HNSW."""
+        return self._size <= EXACT_UP_TO if self._exact is None else self._exact
+
+    def count(self) -> int:
+        """The number of nodes."""
+        return self._count(models.Filter())
+
+    def counts(self) -> dict[str, Any]:
+        """`{"points", "nodes": {"text", "image"}, "vectors": {leg: points that have it}}`."""
+        has = {leg: models.Filter(must=[models.HasVectorCondition(has_vector=leg)]) for leg in LEGS}
+        return {
+            "points": self.count(),
+            "nodes": {modality: self._count(_is("modality", modality)) for modality in ("text", "image")},
+            "vectors": {leg: self._count(condition) for leg, condition in has.items()},
+        }
+
+    def sources(self) -> dict[str, SourceState]:
+        """What is stored, by source. Reads four payload keys of every point."""
+        seen: dict[str, list[Mapping[str, Any]]] = {}
+        keys = ["source", "doc_id", "revision", "doc_nodes"]
+        for record in self._scroll(models.Filter(), keys):
+            seen.setdefault(str(record.payload.get("source", "")), []).append(record.payload)
+        return {source: _source_state(source, payloads) for source, payloads in sorted(seen.items())}
+
+    def points_of(self, source: str) -> set[str]:
+        """The ids of a source's nodes."""
+        return {str(record.id) for record in self._scroll(_is("source", source), False)}
+
+    def vectors_of(self, ids: Sequence[str], leg: Leg) -> dict[str, list[float]]:
+        """The stored vectors of one dense leg, by id, for the ids that have it."""
+        found = self._engine.client.retrieve(
+            self.collection_name, ids=list(ids), with_payload=False, with_vectors=[leg]
+        )
+        return {str(record.id): list(record.vector[leg]) for record in found if leg in (record.vector or {})}
+
+    def condition(self, filters: Filters, node_ids: Sequence[str] | None = None) -> models.Filter | None:
+        """The Qdrant filter for filters and ids, checked against the collection's fields; None for no condition."""
+        must: list[Any] = []
+        if filters is not None:
+            expr = filters if isinstance(filters, FilterExpr) else from_llama_index(filters)
+            must.append(to_qdrant(self._checked(expr)))
+        if node_ids is not None:
+            must.append(models.HasIdCondition(has_id=list(node_ids)))
+        return models.Filter(must=must) if must else None
+
+    def _checked(self, expr: FilterExpr) -> FilterExpr:
+        try:
+            return check(expr, self.fields())
+        except FilterError:
+            if self._engine.kind != "server":
+                raise
+            self.refresh()
+            return check(expr, self.fields())
+
+    def _asked(self, leg: Leg, asked: NDArray[Any] | str) -> Any:
+        if leg not in LEGS:
+            raise InputError(f"leg {leg!r}", ", ".join(LEGS))
+        if isinstance(asked, str) != (leg == LEXICAL):
+            raise InputError(f"{type(asked).__name__} for leg {leg}", "words for lexical, a vector for the others")
+        if isinstance(asked, str):
+            return self._codec.lexicon.query(asked)
+        return dense(asked, self.fingerprint.dim, f"the question for leg {leg}")
+
+    def _learn_fields(self, points: Iterable[models.PointStruct]) -> None:
+        known = dict(self._manifest.fields)
+        for point in points:
+            for name, kind in own_fields(point.payload or {}).items():
+                known[name] = widen(known.get(name), kind) or kind
+        changed = {name: kind for name, kind in known.items() if self._manifest.fields.get(name) != kind}
+        if not changed:
+            return
+        self._merge_manifest("fields", changed)
+        for name, kind in changed.items():
+            if name in self._manifest.fields:
+                self._engine.client.delete_payload_index(self.collection_name, field_name=field_path(name))
+            _index(self._engine, self.collection_name, name, kind)
+        self._manifest = replace(self._manifest, fields=known)
+
+    def _merge_manifest(self, part: str, values: Mapping[str, Any]) -> None:
+        # merged by key in the engine, so that two writers of one server never lose each other's entries
+        self._engine.client.set_payload(
+            self.collection_name, payload=dict(values), points=[MANIFEST_ID], key=f"{MANIFEST_KEY}.{part}", wait=True
+        )
+
+    def _delete_where(self, condition: models.Filter | None) -> None:
+        selector = models.FilterSelector(filter=_without_manifest(condition))
+        self._engine.client.delete(self.collection_name, points_selector=selector, wait=True)
+
+    def _count(self, condition: models.Filter) -> int:
+        answer = self._engine.client.count(self.collection_name, count_filter=_without_manifest(condition), exact=True)
+        return int(answer.count)
+
+    def _retrieve(self, ids: Sequence[str]) -> list[Any]:
+        return list(self._engine.client.retrieve(self.collection_name, ids=list(ids), with_payload=True))
+
+    def _scroll(
+        self, condition: models.Filter | None, payload: Any, vectors: Any = False, limit: int | None = None
+    ) -> Iterator[Any]:
+        following: Any = None
+        while limit is None or limit > 0:
+            page, following = self._engine.client.scroll(
+                self.collection_name,
+                scroll_filter=_without_manifest(condition),
+                limit=PAGE if limit is None else min(PAGE, limit),
+                offset=following,
+                with_payload=payload,
+                with_vectors=vectors,
+            )
+            yield from page
+            limit = None if limit is None else limit - len(page)
+            if following is None:
+                return
+
+
+def _is(key: str, value: str) -> models.Filter:
+    return models.Filter(must=[models.FieldCondition(key=key, match=models.MatchValue(value=value))])
+
+
+def _without_manifest(condition: models.Filter | None) -> models.Filter:
+    return models.Filter(must=[condition] if condition else None, must_not=[_NOT_MANIFEST])
+
+
+def _restore_vectors(node: BaseNode, vectors: Mapping[str, Any]) -> None:
+    node.embedding = vectors.get("image", vectors.get("text"))
+    if isinstance(node, ImageNode):
+        node.text_embedding = vectors.get("caption")
+
+
+def _source_state(source: str, payloads: Sequence[Mapping[str, Any]]) -> SourceState:
+    expected = {payload.get("doc_nodes") for payload in payloads}
+    only = expected.pop() if len(expected) == 1 else None
+    return SourceState(
+        source=source,
+        doc_id=str(payloads[0].get("doc_id", "")),
+        revisions=tuple(sorted({str(p["revision"]) for p in payloads if p.get("revision") is not None})),
+        nodes=len(payloads),
+        expected=only if isinstance(only, int) else None,
+    )
+
+
+def _read_manifest(engine: Engine, collection: str, where: str) -> Manifest | None:
+    client = engine.client
+    if not client.collection_exists(collection):
+        return None
+    found = client.retrieve(collection, ids=[MANIFEST_ID], with_payload=True)
+    if found:
+        return manifest_of(found[0].payload, where)
+    if client.count(collection, exact=True).count:
+        raise StoreError(f"{where} has no manifest", "collections made by triptych", "name another collection")
+    return None
+
+
+def _create(engine: Engine, collection: str, manifest: Manifest, where: str) -> None:
+    client, dim = engine.client, manifest.encoder.dim
+    if client.collection_exists(collection):
+        params = client.get_collection(collection).config.params
+        sizes = (
+            {name: vector.size for name, vector in params.vectors.items()} if isinstance(params.vectors, dict) else {}
+        )
+        if sizes != dict.fromkeys(DENSE_LEGS, dim):
+            raise StoreError(
+                f"{where} has vectors {sizes}", f"{', '.join(DENSE_LEGS)} of {dim}", "name another collection"
+            )
+    else:
+        client.create_collection(
+            collection,
+            vectors_config={leg: models.VectorParams(size=dim, distance=models.Distance.COSINE) for leg in DENSE_LEGS},
+            sparse_vectors_config={LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        )
+    for name, kind in PAYLOAD_TYPES.items():
+        _index(engine, collection, name, kind)
+    client.upsert(collection, points=[manifest.to_point()], wait=True)
+
+
+def _index(engine: Engine, collection: str, name: str, kind: str) -> None:
+    if kind == MIXED or engine.kind == "memory":
+        return
+    engine.client.create_payload_index(
+        collection, field_name=field_path(name), field_schema=models.PayloadSchemaType(kind), wait=True
+    )
