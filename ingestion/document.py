@@ -21,7 +21,8 @@ _BLANK_EDGES: Final = re.compile(r"\A(?:[^\S\n]*\n)+")
 
 
 def tidy(text: str) -> str:
-    """`text` with Unix line ends, without characters that UTF-8 or JSON cannot carry, and without blank lines at its edges."""
+    """`text` with Unix line ends, without characters that UTF-8 or JSON cannot carry, and without blank lines at its
+    edges."""
     unix = text.replace("\r\n", "\n").replace("\r", "\n")
     return _BLANK_EDGES.sub("", _UNWRITABLE.sub("", unix)).rstrip()
 

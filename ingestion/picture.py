@@ -12,12 +12,13 @@ from functools import cache
 from io import BytesIO
 from typing import Final
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from rag.errors import PictureError
 
 MAX_PIXELS: Final = 178_956_970
-"""The size at which Pillow itself speaks of a decompression bomb; held here even where a program lifts Pillow's limit."""
+"""The size at which Pillow itself speaks of a decompression bomb; held here even where a program lifts Pillow's
+limit."""
 
 # No EPS (runs Ghostscript), no WMF, no PDF: formats whose decoding starts programs or stays undefined off Windows.
 FORMATS: Final = (
@@ -116,7 +117,7 @@ def _picture_error(data: bytes, exc: BaseException) -> PictureError:
             f"at most {MAX_PIXELS} pixels are allowed",
             "scale it down",
         )
-    if isinstance(exc, Image.UnidentifiedImageError):
+    if isinstance(exc, UnidentifiedImageError):
         kind = "SVG drawings" if b"<svg" in data[:2048].lower() else "data of this kind"
         return PictureError(
             f"{kind} cannot be opened as a picture" if data else "the picture is empty",

@@ -6,7 +6,11 @@ A reader module has `read(path, root) -> ParsedDocument`, and where a document c
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +33,12 @@ _SUFFIXES: Final = {
 READERS: Final = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 """Suffix (lower case, with the dot) -> the module of this package that reads it."""
 
+# What third-party parsers raise on files nobody foresaw. TriptychError is none of these and passes.
+_DEFECTS: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, MemoryError, OSError),
+    *(RuntimeError, SyntaxError, TypeError, ValueError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PICTURE_HEADS: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*")
 _ZIP_PARTS: Final = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx"}
@@ -45,16 +55,27 @@ def read(path: Path, root: Path | None = None) -> ParsedDocument:
     `root` (default: the file's folder) bounds what the document may link to: files outside are not read.
     Raises SourceError where the file cannot be read, is encrypted, damaged or of an unknown kind.
     """
-    result: ParsedDocument = _reader(path).read(path, _root(path, root))
-    return result
+    with _told(path):
+        result: ParsedDocument = _reader(path).read(path, _root(path, root))
+        return result
 
 
 def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:
     """The existing files beside `path` that belong to it (linked pictures, sidecars), sorted; nothing is decoded."""
-    module = _reader(path)
-    if not hasattr(module, "linked"):
-        return ()
-    return tuple(sorted(set(module.linked(path, _root(path, root)))))
+    with _told(path):
+        module = _reader(path)
+        if not hasattr(module, "linked"):
+            return ()
+        return tuple(sorted(set(module.linked(path, _root(path, root)))))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """A parser that stumbles over a file makes that file unreadable, not the run."""
+    try:
+        yield
+    except _DEFECTS as exc:
+        raise SourceError(f"{path} cannot be read ({type(exc).__name__}: {exc})", advice="save it again") from exc
 
 
 def _root(path: Path, root: Path | None) -> Path:
@@ -84,7 +105,9 @@ def _sniff(path: Path, head: bytes, named: str | None) -> str | None:
         return _office_kind(path) or named
     if named in ("docx", "pptx") and head.startswith(_OLE):
         raise SourceError(
-            f"{path} is encrypted or an old binary Office file", "unencrypted .docx and .pptx are allowed", "save it anew"
+            f"{path} is encrypted or an old binary Office file",
+            "unencrypted .docx and .pptx are allowed",
+            "save it anew",
         )
     if named in ("pdf", "docx", "pptx") and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "html"

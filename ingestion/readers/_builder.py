@@ -18,7 +18,9 @@ from rag.errors import PictureError
 TINY: Final = 16
 """Pictures below this many pixels on a side, and without words, are spacers, bullets and trackers."""
 
-CAPTION_LABEL: Final = re.compile(r"(?:fig(?:ure|\.)?|abb(?:ildung|\.)?|photo|plate|chart|image|diagram|map)\s*\.?\s*\d[\w.\-–]*", re.I)
+CAPTION_LABEL: Final = re.compile(
+    r"(?:fig(?:ure|\.)?|abb(?:ildung|\.)?|photo|plate|chart|image|diagram|map)\s*\.?\s*\d[\w.\-–]*", re.I
+)
 """How a caption begins where nothing but its words marks it as one."""
 
 MAX_LINKED_BYTES: Final = 256 * 2**20
@@ -41,7 +43,8 @@ class Builder:
         return tuple(text for _, text in self._headings)
 
     def heading(self, text: str, level: int, *, keep: bool = True) -> None:
-        """Open a section. `keep`: the heading's words are part of the text (they are not where the reader sees them twice)."""
+        """Open a section. `keep`: the heading's words are part of the text (they are not where the reader sees them
+        twice)."""
         text = one_line(text)
         if not text:
             return

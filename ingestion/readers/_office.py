@@ -19,7 +19,17 @@ MAX_UNPACKED: Final = 1 << 30
 
 # What python-docx, python-pptx, zipfile and lxml were seen to raise on damaged packages, besides OSError.
 DAMAGED: Final = (
-    *(OSError, KeyError, IndexError, ValueError, AttributeError, TypeError, AssertionError, NotImplementedError, EOFError),
+    *(
+        OSError,
+        KeyError,
+        IndexError,
+        ValueError,
+        AttributeError,
+        TypeError,
+        AssertionError,
+        NotImplementedError,
+        EOFError,
+    ),
     *(zipfile.BadZipFile, zlib.error, etree.LxmlError, RecursionError, RuntimeError),
 )
 
@@ -32,7 +42,7 @@ def open_package(path: Path, kind: str, opener: Callable[[Any], Any]) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
             if any(info.flag_bits & 1 for info in archive.infolist()):
-                raise SourceError(f"{path} is encrypted", "only unencrypted files can be read", "save it without a password")
+                raise SourceError(f"{path} is encrypted", "unencrypted files are read", "save it without a password")
             unpacked = sum(info.file_size for info in archive.infolist())
             strict = "_rels/.rels" in archive.namelist() and _STRICT in archive.read("_rels/.rels")
         if unpacked > MAX_UNPACKED:
@@ -43,7 +53,8 @@ def open_package(path: Path, kind: str, opener: Callable[[Any], Any]) -> Any:
 
 
 def _transitional(path: Path) -> BytesIO:
-    """A copy of a Strict Open XML package with the namespaces of the Transitional form, which is all the libraries know."""
+    """A copy of a Strict Open XML package with the namespaces of the Transitional form, which is all the libraries
+    know."""
     copy = BytesIO()
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
         for info in source.infolist():

@@ -1,7 +1,7 @@
 """Word documents: headings, paragraphs, lists, tables, text boxes, notes and pictures, in the order of the file.
 
-python-docx opens the package; the walk is over the XML itself, because content controls, text boxes and tracked insertions are
-invisible to its paragraph interface.
+python-docx opens the package; the walk is over the XML itself, because content controls, text boxes and tracked
+insertions are invisible to its paragraph interface.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _WP: Final = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDr
 _FALLBACK: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _CHART: Final = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
 
-_SKIPPED: Final = frozenset({f"{_W}del", f"{_W}moveFrom", _FALLBACK, f"{_W}txbxContent", f"{_W}instrText", f"{_W}delText"})
+_SKIPPED: Final = frozenset(
+    {f"{_W}del", f"{_W}moveFrom", _FALLBACK, f"{_W}txbxContent", f"{_W}instrText", f"{_W}delText"}
+)
 _BREAKS: Final = {f"{_W}tab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
 _MIME: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
@@ -150,7 +152,7 @@ class _Reader:
 
     def table(self, table: Any) -> None:
         """A table as lines of cells; one that only lays out the page as what its cells hold."""
-        rows = [[cell for cell in _rows_of(row, f"{_W}tc")] for row in _rows_of(table, f"{_W}tr")]
+        rows = [list(_rows_of(row, f"{_W}tc")) for row in _rows_of(table, f"{_W}tr")]
         if max(map(len, rows), default=0) < 2 or next(table.iter(f"{_W}txbxContent"), None) is not None:
             for cell in (cell for row in rows for cell in row):
                 self.container(cell)
@@ -166,7 +168,9 @@ class _Reader:
         """Foot- or endnotes, which lie in a part of their own."""
         for relation in self.part.rels.values():
             if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
-                tree = etree.fromstring(relation.target_part.blob, etree.XMLParser(resolve_entities=False, no_network=True))
+                tree = etree.fromstring(
+                    relation.target_part.blob, etree.XMLParser(resolve_entities=False, no_network=True)
+                )
                 self.builder.leave_sections()
                 for note in tree:
                     if note.get(f"{_W}type") in (None, "normal"):

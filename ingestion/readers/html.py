@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup, NavigableString, Tag
-from bs4.element import PreformattedString
+from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString, PreformattedString
+from bs4.exceptions import ParserRejectedMarkup
 
 from ingestion.document import BlockKind, ParsedDocument, one_line
 from ingestion.readers._builder import Builder, resolve_link
@@ -21,8 +22,11 @@ _NOISE: Final = (
 )
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS: Final = frozenset(
-    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form header hr "
-    "html legend li main ol p section summary ul".split()
+    {
+        *("address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt"),
+        *("fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "html", "legend", "li", "main"),
+        *("ol", "p", "section", "summary", "ul"),
+    }
 )
 _MAX_DEPTH: Final = 400
 """Deeper nesting is flattened to its text: a page made to exhaust the stack must not."""
@@ -55,7 +59,10 @@ def parse(markup: str | bytes) -> BeautifulSoup:
     """`markup` as a tree. lxml accepts anything; its remarks about XML and file names are not for our users."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return BeautifulSoup(markup, "lxml")
+        try:
+            return BeautifulSoup(markup, "lxml")
+        except ParserRejectedMarkup as exc:
+            raise SourceError(f"the HTML cannot be parsed ({exc})", advice="save the page again") from exc
 
 
 def _soup(path: Path) -> BeautifulSoup:
@@ -81,7 +88,7 @@ def add_html(soup: BeautifulSoup, builder: Builder, base: Path, root: Path) -> N
     remote = soup.find("base", href=True)
     prefix = str(remote["href"]) if isinstance(remote, Tag) else ""
     walker = _Walker(builder, base, root, prefix if urlsplit(prefix).scheme in ("http", "https") else "")
-    for noise in [*soup(_NOISE), *soup.find_all(attrs={"role": ["navigation", "search"]})]:
+    for noise in [*soup(_NOISE), *soup.find_all(role=["navigation", "search"])]:
         noise.extract()
     walker.children(soup, 0)
     walker.flush()

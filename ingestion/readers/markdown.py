@@ -1,7 +1,8 @@
 """Markdown: rendered to HTML by markdown-it, then read as HTML, so that raw HTML in it needs no second way.
 
-Beyond CommonMark: tables, strikethrough, front matter, fenced divs (`::: name`, whose fences are dropped), and attributes after
-a picture, as pandoc and kramdown write them: in `![caption](src){alt="words"}` the brackets hold the caption.
+Beyond CommonMark: tables, strikethrough, front matter, fenced divs (`::: name`, whose fences are dropped), and
+attributes after a picture, as pandoc and kramdown write them: in `![caption](src){alt="words"}` the brackets hold the
+caption.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import datetime
 import re
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
@@ -89,9 +91,9 @@ def _render_image(self: Any, tokens: Any, index: int, options: Any, env: Any) ->
         alt, title = token.meta["alt"], inner or token.meta.get("title", title)
     else:
         alt, title = inner, token.meta.get("fig-cap") or token.meta.get("title") or title
-    from urllib.parse import unquote
-
-    src = unquote(str(token.attrGet("src") or "")) if not str(token.attrGet("src")).startswith("data:") else str(token.attrGet("src"))
+    src = str(token.attrGet("src") or "")
+    if not src.startswith("data:"):
+        src = unquote(src)
     return f'<img src="{escapeHtml(src)}" alt="{escapeHtml(alt)}" title="{escapeHtml(title)}">'
 
 

@@ -1,4 +1,5 @@
-"""PDF by pypdfium2: text page by page under the outline's headings, embedded pictures with the caption that stands by them.
+"""PDF by pypdfium2: text page by page under the outline's headings, embedded pictures with the caption that stands by
+them.
 
 Drawings made of lines (vector charts) are not pictures in a PDF and are not kept as such; their labels are text.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
-import pypdfium2.raw as raw  # type: ignore[import-untyped]
+from pypdfium2 import raw  # type: ignore[import-untyped]
 
 from ingestion.document import Block, ParsedDocument, Picture, one_line
 from ingestion.readers._builder import CAPTION_LABEL, TINY, Builder
