@@ -1,0 +1,123 @@
+"""One file a format. A reader keeps what the file has, and names what it could not keep.
+
+A reader module has `read(path, root) -> ParsedDocument`, and where a document consists of several files also
+`linked(path, root) -> tuple[Path, ...]`: the files beside it whose change changes the document.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from ingestion.document import ParsedDocument
+from rag.errors import SourceError
+
+__all__ = ["READERS", "linked_files", "read", "reader_name"]
+
+_SUFFIXES: Final = {
+    "text": ".txt .text .rst .adoc .asciidoc",
+    "markdown": ".md .markdown .mdown .mkd .rmd .qmd",
+    "html": ".html .htm .xhtml",
+    "pdf": ".pdf",
+    "docx": ".docx .docm .dotx",
+    "pptx": ".pptx .pptm .ppsx .potx",
+    "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .tif .tiff .bmp .dib .avif .jp2 .ppm .pgm .pbm .pnm",
+}
+READERS: Final = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
+"""Suffix (lower case, with the dot) -> the module of this package that reads it."""
+
+# What third-party parsers raise on files nobody foresaw. TriptychError is none of these and passes.
+_DEFECTS: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, MemoryError, OSError),
+    *(RuntimeError, SyntaxError, TypeError, ValueError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PICTURE_HEADS: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*")
+_ZIP_PARTS: Final = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx"}
+
+
+def reader_name(path: Path) -> str | None:
+    """The reader for `path` by its suffix; None where no reader is known for it."""
+    return READERS.get(path.suffix.lower())
+
+
+def read(path: Path, root: Path | None = None) -> ParsedDocument:
+    """Read `path` with the reader that its content asks for, or its suffix where the content does not tell.
+
+    `root` (default: the file's folder) bounds what the document may link to: files outside are not read.
+    Raises SourceError where the file cannot be read, is encrypted, damaged or of an unknown kind.
+    """
+    with _told(path):
+        result: ParsedDocument = _reader(path).read(path, _root(path, root))
+        return result
+
+
+def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:
+    """The existing files beside `path` that belong to it (linked pictures, sidecars), sorted; nothing is decoded."""
+    with _told(path):
+        module = _reader(path)
+        if not hasattr(module, "linked"):
+            return ()
+        return tuple(sorted(set(module.linked(path, _root(path, root)))))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """A parser that stumbles over a file makes that file unreadable, not the run."""
+    try:
+        yield
+    except _DEFECTS as exc:
+        raise SourceError(f"{path} cannot be read ({type(exc).__name__}: {exc})", advice="save it again") from exc
+
+
+def _root(path: Path, root: Path | None) -> Path:
+    return (root if root is not None else path.parent).resolve()
+
+
+def _reader(path: Path) -> ModuleType:
+    named = reader_name(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except OSError as exc:
+        raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
+    name = _sniff(path, head, named) or named
+    if name is None:
+        raise SourceError(f"{path} is of an unknown kind", f"known suffixes: {' '.join(READERS)}", "convert the file")
+    return import_module(f"{__name__}.{name}")
+
+
+def _sniff(path: Path, head: bytes, named: str | None) -> str | None:
+    """The reader that the first bytes ask for, where they are unmistakable."""
+    if head.startswith(_PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return "image"
+    if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"%PDF-"):
+        return "pdf"
+    if head.startswith(b"PK\x03\x04"):
+        return _office_kind(path) or named
+    if named in ("docx", "pptx") and head.startswith(_OLE):
+        raise SourceError(
+            f"{path} is encrypted or an old binary Office file",
+            "unencrypted .docx and .pptx are allowed",
+            "save it anew",
+        )
+    if named in ("pdf", "docx", "pptx") and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "html"
+    return None
+
+
+def _office_kind(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return None
+    return next((kind for part, kind in _ZIP_PARTS.items() if part in names), None)

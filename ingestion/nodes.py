@@ -1,0 +1,233 @@
+"""A parsed document as LlamaIndex nodes: deterministic ids, linked neighbours, metadata under the keys of
+rag.schema."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+from llama_index.core.schema import ImageNode, NodeRelationship, ObjectType, RelatedNodeInfo, TextNode
+
+from ingestion.assets import PictureStore
+from ingestion.document import Block, ParsedDocument, Picture, one_line, section_path
+from ingestion.seams import Encoder
+from ingestion.split import Passage, Spans, split_blocks
+from rag.errors import InputError
+from rag.schema import PAYLOAD_TYPES
+
+EMBED_HEADING: Final = True
+"""Whether a passage is embedded with its innermost heading in front, where both fit one window. See
+`embedding_text`."""
+
+BOOKKEEPING: Final = ("revision", "doc_nodes")
+SHOWN_TO_LLM: Final = frozenset({"title", "section", "page", "caption", "alt"})
+"""The keys that a language model or another embedding sees beside the text; all others are excluded for both."""
+
+RESERVED: Final = frozenset({*PAYLOAD_TYPES, *BOOKKEEPING, "caption", "alt"})
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What all nodes of a document share."""
+
+    source: str
+    revision: str
+    ingested_at: str
+    """ISO 8601, UTC."""
+    metadata: Mapping[str, Any]
+    """The user's own."""
+
+    @property
+    def doc_id(self) -> str:
+        """UUIDv5 of the source."""
+        return document_id(self.source)
+
+
+def document_id(source: str) -> str:
+    """The document id of a source: UUIDv5 in the URL namespace."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, source))
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's metadata, if it can be stored and filtered. Raises InputError for reserved keys and nested values."""
+    for key, value in metadata.items():
+        if not key or key in RESERVED or key.startswith("_"):
+            raise InputError(
+                f"metadata key {key!r}",
+                "any name that Triptych does not use is allowed",
+                f"rename it, as in my_{key}",
+            )
+        values = value if isinstance(value, list | tuple) else [value]
+        if not all(isinstance(item, str | int | float | bool) for item in values):
+            raise InputError(
+                f"metadata {key}={value!r}", "strings, numbers, booleans and lists of them are allowed", "flatten it"
+            )
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in metadata.items()}
+
+
+def embedding_text(node: TextNode, spans: Spans, window: int) -> str:
+    """The words that stand for a passage in vector space: its text, under its innermost heading.
+
+    The heading says what "it" is in a passage from the middle of a section. It is left out where the passage begins
+    with it, and where both together exceed the window: two half-empty windows are a worse average than one full one.
+    """
+    section = str(node.metadata.get("section", ""))
+    heading = section.rpartition(" › ")[2] or str(node.metadata.get("title", ""))
+    if not EMBED_HEADING or not heading or heading in node.text.split("\n\n", 1)[0]:
+        return node.text
+    headed = f"{heading}: {node.text}"
+    return headed if len(spans(headed)) <= window else node.text
+
+
+def embed(nodes: Sequence[TextNode], encoder: Encoder) -> None:
+    """Give passages the vector of `embedding_text`; pictures that of what they show, and of their words if there are any.
+
+    Raises PictureError, before any node is given a vector, where a picture cannot be opened.
+    """
+    images = [node for node in nodes if isinstance(node, ImageNode)]
+    worded = [node for node in images if node.text]
+    passages = [node for node in nodes if not isinstance(node, ImageNode)]
+    words = [embedding_text(node, encoder.token_spans, encoder.text_window) for node in passages]
+    words += [node.text for node in worded]
+    shown = encoder.encode_images([node.image_path for node in images]).tolist() if images else []
+    said = encoder.encode_texts(words).tolist() if words else []
+    for node, vector in zip([*passages, *images], [*said[: len(passages)], *shown], strict=True):
+        node.embedding = vector
+    for image, vector in zip(worded, said[len(passages) :], strict=True):
+        image.text_embedding = vector
+
+
+def build_nodes(
+    document: ParsedDocument, origin: Origin, pictures: PictureStore, spans: Spans, window: int
+) -> list[TextNode]:
+    """The nodes of a document in reading order, without vectors. Pictures are stored as files.
+
+    Passages are linked PREVIOUS and NEXT among themselves. A picture points to the passage that holds the text before
+    it (PREVIOUS) and after it (NEXT), if they are of the same page, or where there are no pages of the same section:
+    an answer that shows the picture can attach the words around it. Passages do not point to pictures, so that a walk
+    along the text meets text only.
+
+    Raises PictureError or StoreError where a picture cannot be stored.
+    """
+    blocks = document.blocks
+    passages = split_blocks(blocks, spans, window)
+    texts = [_text_node(passage) for passage in passages]
+    images: list[tuple[float, ImageNode, Picture, int]] = []
+    before = -1
+    for item in document.items:
+        if isinstance(item, Picture):
+            images.append((_place(passages, before), _image_node(item, pictures), item, before))
+        else:
+            before += 1
+    ordered = sorted(
+        [(float(index), 0, node) for index, node in enumerate(texts)]
+        + [(place, 1, node) for place, node, *_ in images],
+        key=lambda entry: entry[:2],
+    )
+    nodes: list[TextNode] = [node for *_, node in ordered]
+    _finish(nodes, document, origin)
+    _link_passages(texts)
+    for _, node, picture, index in images:
+        near = [at for at in (index, index + 1) if 0 <= at < len(blocks) and _near(picture, blocks[at])]
+        _link_picture(node, index, near, passages, texts)
+    return nodes
+
+
+def _place(passages: Sequence[Passage], before: int) -> float:
+    """Where a picture stands among the passages: after the one that holds the block before it."""
+    return max((index for index, passage in enumerate(passages) if passage.blocks[0] <= before), default=-1) + 0.5
+
+
+def _text_node(passage: Passage) -> TextNode:
+    metadata: dict[str, Any] = {"mime": "text/plain"}
+    if passage.section:
+        metadata["section"] = passage.section
+    if passage.page is not None:
+        metadata["page"] = passage.page
+    metadata["content_sha256"] = _digest(passage.text)
+    return TextNode(text=passage.text, metadata=metadata)
+
+
+def _image_node(picture: Picture, pictures: PictureStore) -> ImageNode:
+    stored = pictures.put(picture.data)
+    caption, alt = one_line(picture.caption), one_line(picture.alt)
+    metadata: dict[str, Any] = {"mime": picture.mime}
+    if section := section_path(picture.section):
+        metadata["section"] = section
+    if picture.page is not None:
+        metadata["page"] = picture.page
+    if caption or alt:
+        metadata["caption"] = caption or alt
+        metadata["caption_source"] = picture.caption_source
+    if caption and alt and alt != caption:
+        metadata["alt"] = alt
+    metadata |= {"image_sha256": stored.sha256, "width": stored.width, "height": stored.height}
+    metadata["content_sha256"] = _digest(f"{stored.sha256}\n{picture.words}")
+    return ImageNode(
+        text=picture.words,
+        image_path=str(stored.path),
+        image_mimetype=stored.mime,
+        mimetype=stored.mime,
+        metadata=metadata,
+    )
+
+
+def _finish(nodes: Sequence[TextNode], document: ParsedDocument, origin: Origin) -> None:
+    """Give each node its id, its source and what the document knows."""
+    source = RelatedNodeInfo(node_id=origin.doc_id, node_type=ObjectType.DOCUMENT)
+    for position, node in enumerate(nodes):
+        own = dict(node.metadata)
+        node.metadata = {
+            "source": origin.source,
+            # A picture file is a picture; a passage and a picture of a document are of the document's kind.
+            "mime": document.mime,
+            "title": document.title,
+            **{key: value for key, value in own.items() if key != "mime"},
+            "position": position,
+            "ingested_at": origin.ingested_at,
+            "revision": origin.revision,
+            "doc_nodes": len(nodes),
+            **origin.metadata,
+        }
+        hidden = [key for key in node.metadata if key not in SHOWN_TO_LLM and key not in origin.metadata]
+        node.excluded_llm_metadata_keys = hidden
+        node.excluded_embed_metadata_keys = list(hidden)
+        node.id_ = str(uuid.uuid5(uuid.UUID(origin.doc_id), f"{position}:{own['content_sha256']}"))
+        node.relationships = {NodeRelationship.SOURCE: source}
+
+
+def _link_passages(texts: Sequence[TextNode]) -> None:
+    for before, after in pairwise(texts):
+        before.relationships[NodeRelationship.NEXT] = _related(after)
+        after.relationships[NodeRelationship.PREVIOUS] = _related(before)
+
+
+def _link_picture(
+    node: ImageNode,
+    before: int,
+    near: Sequence[int],
+    passages: Sequence[Passage],
+    texts: Sequence[TextNode],
+) -> None:
+    for index in near:
+        relation = NodeRelationship.PREVIOUS if index == before else NodeRelationship.NEXT
+        held = [number for number, passage in enumerate(passages) if passage.blocks[0] <= index <= passage.blocks[1]]
+        if held:
+            node.relationships[relation] = _related(texts[held[-1 if index == before else 0]])
+
+
+def _near(picture: Picture, block: Block) -> bool:
+    return block.page == picture.page and (picture.page is not None or block.section == picture.section)
+
+
+def _related(node: TextNode) -> RelatedNodeInfo:
+    kind = ObjectType.IMAGE if isinstance(node, ImageNode) else ObjectType.TEXT
+    return RelatedNodeInfo(node_id=node.node_id, node_type=kind)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,188 @@
+"""What the readers share: gathering items under headings, and taking pictures in or saying why not."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from ingestion.document import Block, BlockKind, Item, Omission, ParsedDocument, Picture, Section, one_line, tidy
+from ingestion.picture import inspect
+from rag.errors import PictureError
+
+TINY: Final = 16
+"""Pictures below this many pixels on a side, and without words, are spacers, bullets and trackers."""
+
+CAPTION_LABEL: Final = re.compile(
+    r"(?:fig(?:ure|\.)?|abb(?:ildung|\.)?|photo|plate|chart|image|diagram|map)\s*\.?\s*\d[\w.\-–]*", re.I
+)
+"""How a caption begins where nothing but its words marks it as one."""
+
+MAX_LINKED_BYTES: Final = 256 * 2**20
+
+
+class Builder:
+    """Gathers a document. Headings open sections; everything added lands in the current section and page."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.warnings: list[Omission] = []
+        self.linked: list[Path] = []
+        self.page: int | None = None
+        self._headings: list[tuple[int, str]] = []
+        self._junk: Counter[str] = Counter()
+
+    @property
+    def section(self) -> Section:
+        """The headings above what is added next, outermost first."""
+        return tuple(text for _, text in self._headings)
+
+    def heading(self, text: str, level: int, *, keep: bool = True) -> None:
+        """Open a section. `keep`: the heading's words are part of the text (they are not where the reader sees them
+        twice)."""
+        text = one_line(text)
+        if not text:
+            return
+        while self._headings and self._headings[-1][0] >= level:
+            self._headings.pop()
+        self._headings.append((level, text))
+        if keep:
+            self.items.append(Block(text, self.section, self.page, "heading"))
+
+    def leave_sections(self) -> None:
+        """Close all sections, as at the start of a slide."""
+        self._headings.clear()
+
+    def text(self, text: str, kind: BlockKind = "paragraph") -> None:
+        """Add text; blank text is nothing. Code keeps its indentation."""
+        text = tidy(text)
+        if kind != "code":
+            text = text.lstrip()
+        if text:
+            self.items.append(Block(text, self.section, self.page, kind))
+
+    def omit(self, what: str, reason: str) -> None:
+        """Note something that could not be kept."""
+        self.warnings.append(Omission(what, one_line(reason)))
+
+    def picture(self, data: bytes, name: str, alt: str = "", caption: str = "", *, drop_tiny: bool = True) -> bool:
+        """Add a picture that decodes, or note why it does not and keep its words. Returns whether it was added."""
+        alt, caption = one_line(alt), one_line(caption)
+        try:
+            info = inspect(data)
+        except PictureError as exc:
+            self.lost_picture(name, exc.given, alt, caption)
+            return False
+        if drop_tiny and not (alt or caption) and min(info.width, info.height) < TINY:
+            self.junk(f"smaller than {TINY} pixels and without words")
+            return False
+        source = "caption" if caption else "alt" if alt else ""
+        self.items.append(
+            Picture(
+                *(data, info.mime, info.width, info.height, alt, caption),
+                caption_source=source,  # type: ignore[arg-type]
+                section=self.section,
+                page=self.page,
+                name=name,
+            )
+        )
+        return True
+
+    def junk(self, reason: str) -> None:
+        """Count a picture that is dropped because it shows nothing."""
+        self._junk[reason] += 1
+
+    def lost_picture(self, name: str, reason: str, alt: str = "", caption: str = "") -> None:
+        """Note a picture that cannot be kept; its words stay in the text, so that they are found."""
+        self.omit(f"picture {name}", reason)
+        self.text("\n".join(dict.fromkeys(filter(None, (one_line(caption), one_line(alt))))), "caption")
+
+    def linked_picture(self, src: str, base: Path, root: Path, alt: str = "", caption: str = "") -> None:
+        """Add the picture that `src` points to: a data: URI or a file under `root`. Nothing is ever fetched."""
+        if src[:5].lower() == "data:":
+            try:
+                data = data_uri(src)
+            except ValueError as exc:
+                self.lost_picture(f"{src[:40]}…", f"undecodable data: URI ({exc})", alt, caption)
+                return
+            self.picture(data, "data: URI", alt, caption)
+            return
+        found = resolve_link(src, base, root)
+        if isinstance(found, str):
+            self.lost_picture(src, found, alt, caption)
+            return
+        try:
+            if found.stat().st_size > MAX_LINKED_BYTES:
+                raise OSError(f"larger than {MAX_LINKED_BYTES} bytes")
+            data = found.read_bytes()
+        except OSError as exc:
+            self.lost_picture(src, f"cannot be opened ({exc.strerror or exc})", alt, caption)
+            return
+        self.linked.append(found)
+        self.picture(data, src, alt, caption)
+
+    def document(self, title: str, mime: str, metadata: Mapping[str, Any] | None = None) -> ParsedDocument:
+        """The finished document."""
+        for reason, count in self._junk.items():
+            self.omit(f"{count} picture{'s' if count > 1 else ''}", reason)
+        return ParsedDocument(
+            *(one_line(title), mime, tuple(self.items), dict(metadata or {}), tuple(self.warnings)),
+            linked=tuple(dict.fromkeys(self.linked)),
+        )
+
+
+def data_uri(uri: str) -> bytes:
+    """The bytes of a data: URI. Raises ValueError where it is malformed."""
+    head, comma, payload = uri[5:].partition(",")
+    if not comma:
+        raise ValueError("no comma")
+    if not head.lower().rstrip().endswith("base64"):
+        return unquote_to_bytes(payload)
+    compact = "".join(unquote(payload).split())
+    try:
+        return base64.b64decode(compact + "=" * (-len(compact) % 4))
+    except binascii.Error as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def resolve_link(src: str, base: Path, root: Path) -> Path | str:
+    """The file that `src` names, seen from the folder `base`; or the reason why it is not read.
+
+    Only files under `root` (both resolved, so links cannot lead out) are read; `/x` means `x` under the root.
+    """
+    if not src.strip():
+        return "no address given"
+    try:
+        parts = urlsplit(src)
+    except ValueError:
+        return "the address is malformed"
+    if parts.scheme in ("http", "https", "ftp") or src.startswith("//"):
+        return "remote, never fetched"
+    if parts.scheme not in ("", "file") and len(parts.scheme) > 1:
+        return f"addresses of the kind {parts.scheme}: are not read"
+    # A file may really be called "a?b.png" or "50%.png": the name as written comes first.
+    for name in dict.fromkeys((src, unquote(parts.path))):
+        reason, path = _under(name, base, root)
+        if path is not None:
+            return path
+    return reason
+
+
+def _under(name: str, base: Path, root: Path) -> tuple[str, Path | None]:
+    tries = [root / name.lstrip("/"), Path(name)] if name.startswith("/") else [base / name]
+    reason = "the file does not exist"
+    for candidate in tries:
+        try:
+            path = candidate.resolve()
+            if not path.is_relative_to(root):
+                reason = "not in the ingested folder, not read"
+            elif path.is_file():
+                return "", path
+        except (OSError, ValueError, RuntimeError):
+            reason = "the address is malformed"
+    return reason, None

@@ -1,0 +1,129 @@
+"""Which files an ingestion is about: paths given by the user to sources, each once, in a stable order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingestion.readers import reader_name
+from ingestion.readers.image import SIDECAR_SUFFIXES, is_sidecar_size
+from ingestion.report import Skip
+from rag.errors import InputError
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file to read."""
+
+    path: Path
+    """Absolute and resolved, so that one file has one name however it was reached."""
+    root: Path
+    """The folder that bounds what it may link to: the one given by the user, or the file's own."""
+    named: bool
+    """Whether the user named the file itself, not a folder above it."""
+
+    @property
+    def source(self) -> str:
+        """The name under which the store keeps the file: its path, absolute and resolved, with forward slashes.
+
+        A relative path would name another file from another working directory, and the same file twice; a file: URI
+        would have to be quoted in every filter.
+        """
+        return self.path.as_posix()
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies under the given paths."""
+
+    files: tuple[Found, ...]
+    skips: tuple[Skip, ...]
+    folders: tuple[Path, ...]
+    """The folders among the given paths, resolved."""
+
+
+def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
+    """The files under `paths`, named files first, then folders in the order given, each sorted; hidden ones are not
+    looked at.
+
+    Raises InputError where a path does not exist, before anything else is done.
+    """
+    if not paths:
+        raise InputError("no path was given", "files and folders are allowed", "name at least one")
+    resolved = [_existing(path) for path in paths]
+    excluded = tuple(path.resolve() for path in exclude)
+    files: dict[Path, Found] = {}
+    skips: dict[str, Skip] = {}
+    for path in resolved:
+        if not path.is_dir():
+            _place(Found(path, path.parent, True), files, skips)
+    folders = tuple(dict.fromkeys(path for path in resolved if path.is_dir()))
+    for folder in folders:
+        for path in _below(folder, excluded):
+            target = _resolve(path)
+            if target is None or not target.is_relative_to(folder):
+                skips[path.as_posix()] = Skip(path.as_posix(), "a link that leads out of the folder, or nowhere")
+            elif target not in files:
+                _place(Found(target, folder, False), files, skips)
+    return Survey(tuple(files.values()), tuple(skips.values()), folders)
+
+
+def _existing(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser().resolve(strict=True)
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise InputError(
+            f"{path} does not exist or cannot be reached", "existing files and folders are allowed", "check the path"
+        ) from exc
+
+
+def _resolve(path: Path) -> Path | None:
+    try:
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return None
+
+
+def _below(folder: Path, excluded: Sequence[Path]) -> Iterator[Path]:
+    for current, names, files in os.walk(folder):
+        here = Path(current)
+        names[:] = sorted(
+            name for name in names if not name.startswith(".") and (here / name).resolve() not in excluded
+        )
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield here / name
+
+
+def _place(found: Found, files: dict[Path, Found], skips: dict[str, Skip]) -> None:
+    reason = _reason_to_skip(found)
+    if reason is None:
+        files[found.path] = found
+    else:
+        skips.setdefault(found.source, Skip(found.source, reason))
+
+
+def _reason_to_skip(found: Found) -> str | None:
+    if not found.path.is_file():
+        return "not a regular file"
+    if not found.named and found.path.suffix.lower() in SIDECAR_SUFFIXES and is_sidecar_size(found.path):
+        picture = _picture_beside(found.path)
+        if picture is not None:
+            return f"the caption of {picture.name}"
+    if reader_name(found.path) is None:
+        return f"no reader for {found.path.suffix or 'files without suffix'}"
+    return None
+
+
+def _picture_beside(path: Path) -> Path | None:
+    """The picture whose sidecar `path` is."""
+    for other in sorted(path.parent.glob(f"{_quoted(path.stem)}.*")):
+        if other != path and other.is_file() and reader_name(other) == "image":
+            return other
+    return None
+
+
+def _quoted(stem: str) -> str:
+    return "".join(f"[{char}]" if char in "*?[" else char for char in stem)
