@@ -75,6 +75,7 @@ def load_llm(
             temperature=0.0,
             timeout=timeout,
             max_retries=_RETRIES,
+            reuse_client=False,  # a kept async client is bound to one event loop: the next loop would send twice
             context_window=context_window,
             multimodal=multimodal,
             additional_kwargs={"stream_options": {"include_usage": True}},
@@ -145,7 +146,8 @@ def llm_errors(model: str, base_url: str, api_key: str = "") -> Iterator[None]:
 
 
 def _status_error(exc: APIStatusError, given: str, api_key: str) -> LLMError:
-    status, said = exc.status_code, _excerpt(str(exc.message), api_key)
+    status, message = exc.status_code, _message(exc)
+    said = _excerpt(message, api_key)
     if status in (401, 403):  # the server's words are left out: some repeat parts of the key
         return LLMError(
             f"{given} refused the key ({status})", "allowed: a key that the endpoint accepts", "check the key"
@@ -156,7 +158,7 @@ def _status_error(exc: APIStatusError, given: str, api_key: str) -> LLMError:
             "allowed: a model that the endpoint serves",
             "check the model's name, and the base URL (it usually ends in /v1)",
         )
-    if status == 413 or (status in (400, 422, 500) and _OVERFLOW.search(str(exc.message))):
+    if status == 413 or (status in (400, 422, 500) and _OVERFLOW.search(message)):
         return LLMError(
             f"{given} was sent more than its context holds ({status}: {said})",
             "allowed: a prompt within the model's context window",
@@ -171,6 +173,12 @@ def _status_error(exc: APIStatusError, given: str, api_key: str) -> LLMError:
         "allowed: a chat model; pictures only where the model takes them",
         "check the model, and declare it text-only if it takes no pictures",
     )
+
+
+def _message(exc: APIStatusError) -> str:
+    """The server's own words, if it speaks the OpenAI format; else what the client makes of them."""
+    body = exc.body
+    return str(body["message"]) if isinstance(body, dict) and "message" in body else exc.message
 
 
 def _excerpt(text: str, api_key: str) -> str:

@@ -126,9 +126,7 @@ def gather(
         if hit.modality == "image" and left["image"] > 0:
             picture = _picture(hit, picture_bound)
             unopened += picture is None
-        text = _fitting(
-            hit, passages, nonce, len(blocks) + 1, picture is not None, tokens=tokens, cut=not blocks
-        )
+        text = _fitting(hit, passages, nonce, len(blocks) + 1, picture is not None, tokens=tokens, cut=not blocks)
         if text is None:
             if _words(hit) or picture:
                 break
