@@ -20,7 +20,10 @@ _LONGEST: Final = 400
 """Characters of a quoted sentence."""
 _NEAREST: Final = 3
 """A picture among this many first hits is shown although no word of the question goes with it: retrieval saw it."""
-_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[^a-z])|(?<=[。！？])|\n+")
+_ABBREVIATED = "".join(rf"(?<!\b{short}\.)" for short in ("Dr", "Mr", "Mrs", "Ms", "St", "Fig", "Eq", "No", "vs", "cf"))
+_END = re.compile(
+    rf"(?:(?<=[.!?])|(?<=[.!?][\"'”’)])){_ABBREVIATED}[^\S\n]+(?=[^\sa-z])|(?<=[。！？])|\s*\n\s*"
+)
 _STOP_WORDS: Final = frozenset(
     re.findall(
         r"\w+",
