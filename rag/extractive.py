@@ -1,0 +1,150 @@
+"""The answer without a language model: the documents' own sentences, and the pictures that go with the question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Final
+
+from prompts import load
+from rag.llm import EXTRACTIVE
+from rag.material import unmarked
+from rag.schema import Answer, Citation, Hit
+
+__all__ = ["content_words", "extract", "sentences"]
+
+_OPENING: Final = "Extractive answer (no language model is configured):"
+_LONGEST: Final = 400
+"""Characters of a quoted sentence."""
+_NEAREST: Final = 3
+"""A picture among this many first hits is shown although no word of the question goes with it: retrieval saw it."""
+_ABBREVIATED = "".join(rf"(?<!\b{short}\.)" for short in ("Dr", "Mr", "Mrs", "Ms", "St", "Fig", "Eq", "No", "vs", "cf"))
+_END = re.compile(
+    rf"(?:(?<=[.!?])|(?<=[.!?][\"'”’)])){_ABBREVIATED}[^\S\n]+(?=[^\sa-z])|(?<=[。！？])|\s*\n\s*"
+)
+_STOP_WORDS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """a about above after all also am an and any are as at be been before being below between both but by can could
+        did do does doing down during each few for from further give had has have having he her here hers him his how i
+        if in into is it its itself just me more most my no nor not of off on once only or other our out over own
+        picture pictures please same she should show so some such tell than that the their them then there these they
+        this those through to too under until up very was we were what when where which while who whom whose why will
+        with would you your""",
+    )
+)
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    text: str
+    number: int
+    words: frozenset[str]
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words that carry meaning: case-folded, without stop words (English), plural endings taken off."""
+    words = re.findall(r"\w+", text.casefold())
+    return frozenset(_singular(word) for word in words if word not in _STOP_WORDS)
+
+
+def _singular(word: str) -> str:
+    """Harman's S-stemmer (1991, JASIS 42(1)): how effective is suffixing?"""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us")):
+        return word
+    if word.endswith("ies") and not word.endswith(("eies", "aies")):
+        return word[:-3] + "y"
+    return word[:-1]
+
+
+def sentences(text: str) -> list[str]:
+    """`text` cut at line ends and after full stops, question and exclamation marks; blanks made single."""
+    parts = (" ".join(part.split()) for part in _END.split(text))
+    return [part for part in parts if part]
+
+
+def extract(
+    question: str,
+    hits: Sequence[Hit],
+    passages: Mapping[str, str],
+    *,
+    by_picture: bool = False,
+    max_sentences: int = 3,
+    max_pictures: int = 4,
+) -> Answer:
+    """Quote the sentences that share most with the question, each word weighted by its rarity among all sentences.
+
+    Deterministic; ties go to the better rank, then to the earlier sentence. Abstains where no word of any hit is a
+    word of the question, except for a question `by_picture`, whose nearest pictures are the answer.
+    """
+    asked = content_words(question)
+    candidates = _candidates(hits, passages)
+    weights = _weights(asked, [sentence.words for sentence in candidates])
+    quoted = _best(candidates, weights, max_sentences)
+    shown = _pictures(hits, asked, max_pictures)
+    supported = bool(quoted) or any(asked & _caption_words(hits[n - 1]) for n in shown) or (by_picture and bool(shown))
+    if not supported and not shown:
+        return Answer(question, load("abstention"), True, (), (), EXTRACTIVE)
+    quotes = [f"“{_clipped(unmarked(sentence.text))}” [{sentence.number}]" for sentence in quoted]
+    pictures = [_picture_line(n, hits[n - 1]) for n in shown]
+    head = _OPENING if supported else f"{load('abstention')} The nearest pictures, found without any word in common:"
+    listed = ["Pictures:", *pictures] if supported and pictures else pictures
+    numbers = dict.fromkeys([*(sentence.number for sentence in quoted), *shown])
+    return Answer(
+        question,
+        "\n".join([head, *quotes, *listed]),
+        not supported,
+        tuple(Citation(f"[{n}]", hits[n - 1]) for n in numbers),
+        tuple(hits[n - 1].image for n in shown),
+        EXTRACTIVE,
+    )
+
+
+def _candidates(hits: Sequence[Hit], passages: Mapping[str, str]) -> list[_Sentence]:
+    """The sentences of all passages, each once, under the number of the best hit that holds it."""
+    found: dict[str, _Sentence] = {}
+    for number, hit in enumerate(hits, 1):
+        if hit.modality == "text":
+            for text in sentences(passages.get(hit.id) or hit.text):
+                found.setdefault(text.casefold(), _Sentence(text, number, content_words(text)))
+    return list(found.values())
+
+
+def _weights(asked: frozenset[str], texts: Sequence[frozenset[str]]) -> dict[str, float]:
+    """Inverse document frequency of each asked word, smoothed so that even a word of every sentence counts."""
+    return {word: 1.0 + log((1 + len(texts)) / (1 + sum(word in text for text in texts))) for word in sorted(asked)}
+
+
+def _best(candidates: Sequence[_Sentence], weights: Mapping[str, float], count: int) -> list[_Sentence]:
+    """The `count` best sentences with at least half of the best one's score, best first."""
+    scored = [(sum(w for word, w in weights.items() if word in sentence.words), sentence) for sentence in candidates]
+    ranked = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])[:count]
+    return [sentence for score, sentence in ranked if score >= ranked[0][0] / 2]
+
+
+def _caption_words(hit: Hit) -> frozenset[str]:
+    return content_words(f"{hit.caption} {hit.text}")
+
+
+def _pictures(hits: Sequence[Hit], asked: frozenset[str], count: int) -> list[int]:
+    """Numbers of the pictures to show: most words in common first, then by rank."""
+    common = {
+        number: len(asked & _caption_words(hit))
+        for number, hit in enumerate(hits, 1)
+        if hit.modality == "image" and hit.image
+    }
+    worth = [number for number, words in common.items() if words or number <= _NEAREST]
+    return sorted(worth, key=lambda number: (-common[number], number))[:count]
+
+
+def _picture_line(number: int, hit: Hit) -> str:
+    caption = _clipped(unmarked(" ".join((hit.caption or hit.text).split())))
+    return f"[{number}] {caption} ({hit.image})" if caption else f"[{number}] ({hit.image})"
+
+
+def _clipped(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    return text[: _LONGEST - 1].rsplit(" ", 1)[0] + "…"
