@@ -50,24 +50,25 @@ def island_map() -> Image.Image:
     canvas = Canvas(1100, 760, SEA)
     for reach, colour in ((34, "#c2dce5"), (17, "#b3d3de")):
         for shore in (COAST, CALF):
-            canvas.line([*(ring := smooth(shore, closed=True)), *ring[:2]], colour, reach * 2)
+            for point in smooth(shore, closed=True):
+                canvas.circle(point, reach, colour)
     for shore in (COAST, CALF):
         canvas.polygon(smooth(shore, closed=True), "#dfe3b8", "#7c8a5b", 3)
     _hills(canvas)
     canvas.line([(872, 400), (915, 372), (958, 364)], STONE, 7, dash=9)
     canvas.line(smooth([(790, 445), (700, 430), (610, 450), (480, 455), (360, 450), (232, 405)]), "#b08d57", 4, dash=12)
-    canvas.line(smooth([(610, 450), (585, 360), (560, 250)]), "#b08d57", 4, dash=12)
+    canvas.line(smooth([(610, 450), (590, 350), (520, 238)]), "#b08d57", 4, dash=12)
     for x, y in ((778, 440), (806, 428), (800, 452), (826, 440), (776, 464)):
         canvas.polygon([(x - 9, y), (x, y - 9), (x + 9, y)], RED)
         canvas.rect((x - 8, y, x + 8, y + 11), WHITE, MUTED, 1)
     canvas.polygon([(205, 412), (210, 368), (222, 368), (227, 412)], WHITE, INK, 2)
     canvas.polygon([(207, 368), (216, 352), (225, 368)], RED)
     canvas.circle((640, 478), 7, BLUE, WHITE, 2)
-    canvas.line([(560, 238), (560, 210), (582, 218)], INK, 3)
-    canvas.line(smooth([(430, 655), (444, 640), (470, 668), (486, 650)]), NAVY, 4)
-    canvas.line([(444, 668), (470, 632)], NAVY, 3)
+    canvas.line([(508, 226), (508, 194), (530, 202)], INK, 3)
+    canvas.polygon([(438, 646), (484, 662), (470, 678), (440, 668)], NAVY)
+    canvas.line([(460, 656), (474, 624)], NAVY, 3)
     places = (
-        (120, 300, "Cormorant Head\nand the light"), (560, 148, "Northpoint"),
+        (120, 300, "Cormorant Head\nand the light"), (500, 142, "Northpoint"),
         (770, 190, "Puffin Shelf"), (884, 486, "Lowhaven"),
         (993, 290, "The Calf"), (915, 336, "The Leck"), (300, 596, "Seal Strand"), (640, 510, "Sweetwell"),
         (455, 380, "Old Mother\n118 m"), (610, 658, "Wreck of the Halcyon"),
@@ -180,12 +181,11 @@ def lamp_mechanism() -> Image.Image:
     canvas.line([(725, 650), (725, 700)], INK, 3)
     canvas.rect((703, 700, 747, 750), NAVY, INK, 2, 4)
     for target, at, name, anchor in (
-        ((444, 265), (200, 200), "Lamp", "rm"), ((338, 330),
-        (200, 300), "Lens panel", "rm"), ((340, 433), (200, 415), "Turntable", "rm"),
-        ((410, 458), (200, 500), "Roller", "rm"), ((450, 590),
-        (200, 610), "Pillar", "rm"), ((730, 440), (800, 400), "Drive gear", "lm"),
-        ((770, 575), (840, 500), "Clockwork", "lm"), ((850, 655),
-        (880, 690), "Crank", "lm"), ((703, 725), (600, 735), "Weight", "rm"),
+        ((444, 265), (200, 200), "Lamp", "rm"), ((338, 330), (200, 300), "Lens panel", "rm"),
+        ((340, 433), (200, 415), "Turntable", "rm"), ((410, 458), (200, 500), "Roller", "rm"),
+        ((450, 590), (200, 610), "Pillar", "rm"), ((730, 440), (800, 400), "Drive gear", "lm"),
+        ((770, 575), (840, 500), "Clockwork", "lm"), ((850, 655), (880, 690), "Crank", "lm"),
+        ((703, 725), (600, 735), "Weight", "rm"),
     ):  # fmt: skip
         canvas.label(target, at, name, 21, anchor)
     return canvas.finish()
@@ -195,17 +195,9 @@ def _gear(canvas: Canvas, centre: Point, radius: float, teeth: int, colour: Colo
     for tooth in range(teeth):
         bearing = tooth * 360 / teeth
         half = 110 / teeth
-        (
-            canvas.polygon(
-                [
-                    polar(centre, radius * 0.8, bearing - half),
-                    polar(centre, radius * 1.15, bearing - half * 0.6),
-                    polar(centre, radius * 1.15, bearing + half * 0.6),
-                    polar(centre, radius * 0.8, bearing + half),
-                ],
-                INK,
-            ),
-        )
+        foot, tip = radius * 0.8, radius * 1.15
+        corners = ((foot, -half), (tip, -half * 0.6), (tip, half * 0.6), (foot, half))
+        canvas.polygon([polar(centre, reach, bearing + turn) for reach, turn in corners], INK)
     canvas.circle(centre, radius * 0.94, colour, INK, 2)
     canvas.circle(centre, radius * 0.25, PAPER, INK, 2)
 

@@ -39,7 +39,7 @@ def _mackerel(canvas: Canvas, x: float, y: float) -> None:
     _cloth(canvas, x, y, "#2e7d5b")
     for band in (22, 66, 110):
         crest: list[Point] = [(x + i * 6, y + band + 9 * math.sin(i * 0.55)) for i in range(36)]
-        canvas.line(crest, WHITE, 17)
+        canvas.polygon([*((a, b - 8) for a, b in crest), *((a, b + 8) for a, b in reversed(crest))], WHITE)
 
 
 def _eider(canvas: Canvas, x: float, y: float) -> None:

@@ -25,8 +25,7 @@ TITLE = ParagraphStyle(
     "title", fontName="Helvetica-Bold", fontSize=22, leading=27, spaceAfter=12, textColor=HexColor(NAVY)
 )
 SECTION = ParagraphStyle("section", parent=TITLE, fontSize=14, leading=18, spaceBefore=8, spaceAfter=5, keepWithNext=1)
-TEXT_WIDTH = A4[0] - 50 * mm
-TALLEST = 125 * mm
+WIDEST, TALLEST = 135 * mm, 108 * mm
 
 
 def pdf(blocks: list[Block]) -> bytes:
@@ -68,6 +67,6 @@ def _flowable(block: Block) -> Flowable:
 
 def _figure(picture: Picture) -> Flowable:
     width, height = painted(picture.name).size
-    shrink = min(TEXT_WIDTH / width, TALLEST / height)
-    image = Image(io.BytesIO(encoded(picture.name)), width * shrink, height * shrink)
+    shrink = min(WIDEST / width, TALLEST / height)
+    image = Image(io.BytesIO(encoded(picture.name)), width * shrink, height * shrink, hAlign="LEFT")
     return KeepTogether([image, Text(escape(picture.figure), CAPTION)])

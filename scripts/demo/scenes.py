@@ -91,6 +91,10 @@ def puffin() -> Image.Image:
     return canvas.finish()
 
 
+def _ripple(canvas: Canvas, x: float, y: float, alpha: int) -> None:
+    canvas.line(smooth([(x, y), (x + 13, y - 4), (x + 26, y), (x + 39, y - 4)]), (255, 255, 255, alpha), 2)
+
+
 def tern() -> Image.Image:
     """A tern over the water with a fish in its bill."""
     canvas = Canvas(900, 600, "#bfdcea")
@@ -98,8 +102,7 @@ def tern() -> Image.Image:
     canvas.gradient(470, 600, ((82, 140, 168), (40, 92, 122)))
     waves = random.Random(5)
     for _ in range(26):
-        x, y = waves.uniform(0, 860), waves.uniform(484, 592)
-        canvas.line(smooth([(x, y), (x + 14, y - 5), (x + 28, y), (x + 42, y - 4)]), (255, 255, 255, 110), 2)
+        _ripple(canvas, waves.uniform(0, 860), waves.uniform(484, 592), 110)
     canvas.polygon([(600, 318), (800, 330), (690, 344), (792, 392), (590, 352)], "#f4f6f7", "#93a1ad", 2)
     canvas.polygon(
         smooth([(455, 290), (500, 180), (590, 96), (730, 46)])
@@ -118,8 +121,8 @@ def tern() -> Image.Image:
         2,
     )
     canvas.polygon(
-        smooth([(400, 290), (330, 180), (230, 96), (90, 62)])
-        + smooth([(90, 62), (220, 160), (320, 250), (430, 320), (500, 300)]),
+        smooth([(480, 322), (405, 262), (330, 180), (230, 96), (90, 62)])
+        + smooth([(90, 62), (220, 160), (310, 250), (390, 310), (480, 322)]),
         "#dbe3e8",
         "#93a1ad",
         2,
@@ -144,13 +147,12 @@ def evening() -> Image.Image:
     """The light at dusk."""
     canvas = Canvas(1100, 720, NAVY)
     canvas.gradient(0, 470, ((18, 26, 58), (58, 62, 112), (168, 98, 120), (240, 160, 104), (250, 206, 140)))
-    canvas.gradient(470, 720, ((188, 128, 116), (74, 76, 112), (24, 36, 66)))
     specks = random.Random(1903)
     for _ in range(120):
         at = specks.uniform(0, 1100), specks.uniform(0, 210)
         canvas.circle(at, specks.uniform(0.7, 1.7), (255, 255, 255, specks.randint(60, 200)))
     canvas.circle((840, 452), 46, (255, 236, 180, 255))
-    canvas.gradient(470, 500, ((196, 134, 116), (170, 118, 116)))
+    canvas.gradient(470, 720, ((188, 128, 116), (74, 76, 112), (24, 36, 66)))
     for _ in range(150):
         y = specks.uniform(474, 716)
         x, reach = specks.gauss(840, 30 + (y - 470) * 0.35), specks.uniform(10, 42)
@@ -191,7 +193,8 @@ def evening() -> Image.Image:
     canvas.rect((284, 216, 336, 225), "#171c33")
     canvas.rect((296, 176, 324, 216), "#ffe9a3")
     canvas.polygon([(290, 177), (310, 154), (330, 177)], "#8e3a34")
-    canvas.circle((310, 197), 34, (255, 244, 190, 90))
+    for reach in range(36, 12, -3):
+        canvas.circle((310, 197), reach, (255, 244, 190, 26))
     canvas.circle((310, 197), 12, "#fffbe6")
     canvas.rect((196, 362, 262, 402), "#d9cfcd")
     canvas.polygon([(186, 364), (229, 334), (272, 364)], "#4a3542")
@@ -224,10 +227,10 @@ def ferry() -> Image.Image:
     canvas.polygon([(228, 522), (766, 522), (756, 536), (236, 536)], RED)
     canvas.rect((300, 400, 610, 486), WHITE, INK, 3, 6)
     canvas.rect((420, 330, 570, 402), WHITE, INK, 3, 6)
-    for x in range(322, 590, 54):
-        canvas.circle((x + 10, 442), 15, "#9cc6da", INK, 3)
-    for x in (434, 482, 530):
-        canvas.rect((x, 346, x + 34, 378), "#9cc6da", INK, 2, 3)
+    for porthole in range(322, 590, 54):
+        canvas.circle((porthole + 10, 442), 15, "#9cc6da", INK, 3)
+    for pane in (434, 482, 530):
+        canvas.rect((pane, 346, pane + 34, 378), "#9cc6da", INK, 2, 3)
     canvas.polygon([(330, 400), (336, 318), (386, 318), (392, 400)], GOLD, INK, 3)
     canvas.polygon([(333, 352), (389, 352), (390, 372), (332, 372)], NAVY)
     canvas.line([(600, 400), (600, 250)], "#7a5636", 7)
@@ -236,11 +239,10 @@ def ferry() -> Image.Image:
         canvas.circle((x, y), reach, (120, 126, 132, 90))
     foam = random.Random(50)
     for _ in range(90):
-        x, y = foam.uniform(120, 860), foam.gauss(566, 9)
-        canvas.ellipse((x, y), foam.uniform(8, 24), 5, (255, 255, 255, 140))
+        at = foam.uniform(120, 860), foam.gauss(566, 9)
+        canvas.ellipse(at, foam.uniform(8, 24), 5, (255, 255, 255, 140))
     for _ in range(46):
-        x, y = foam.uniform(0, 960), foam.uniform(446, 650)
-        canvas.line(smooth([(x, y), (x + 12, y - 4), (x + 24, y), (x + 36, y - 4)]), (255, 255, 255, 60), 2)
+        _ripple(canvas, foam.uniform(0, 960), foam.uniform(446, 650), 60)
     canvas.text((650, 504), "PATIENT ANNA", 18, WHITE, "mm", bold=True)
     return canvas.finish()
 
@@ -275,8 +277,7 @@ def lowhaven() -> Image.Image:
         canvas.rect((x + 18, 492, x + 56, 516), WHITE, INK, 2)
     ripples = random.Random(41)
     for _ in range(60):
-        x, y = ripples.uniform(0, 1060), ripples.uniform(474, 612)
-        canvas.line([(x, y), (x + ripples.uniform(14, 40), y)], (255, 255, 255, 80), 2)
+        _ripple(canvas, ripples.uniform(0, 1060), ripples.uniform(474, 612), 80)
     return canvas.finish()
 
 
