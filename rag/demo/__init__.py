@@ -28,7 +28,7 @@ class DemoQuestion:
 
 QUESTIONS: Final = (
     DemoQuestion(
-        question="Why are curtains drawn around the lens of the lighthouse by day?",
+        question="Why are curtains drawn around the lens by day?",
         needs="passage",
         expect_sources=("lighthouse-history.pdf",),
         expect_words=("sunlight", "burning glass"),

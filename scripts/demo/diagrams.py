@@ -209,7 +209,7 @@ def water_house() -> Image.Image:
     canvas.rect((0, 400, 1000, 640), "#cdb893")
     canvas.line([(0, 400), (1000, 400)], MOSS, 8)
     canvas.rect((150, 250, 430, 400), WHITE, INK, 3)
-    canvas.polygon([(120, 256), (290, 140), (460, 256)], RED, INK, 3)
+    canvas.polygon([(120, 256), (290, 140), (460, 256)], "#5f6673", INK, 3)
     canvas.rect((200, 300, 250, 350), SEA, INK, 3)
     canvas.rect((320, 300, 375, 400), BLUE, INK, 3)
     drops = random.Random(7)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
@@ -28,10 +27,20 @@ SECTION = ParagraphStyle("section", parent=TITLE, fontSize=14, leading=18, space
 WIDEST, TALLEST = 135 * mm, 108 * mm
 
 
+class _Pages(SimpleDocTemplate):  # type: ignore[misc,unused-ignore]
+    """The page number is drawn last, so that a reader of the page meets it last."""
+
+    def afterPage(self) -> None:
+        """Draw the foot of the page that is about to end."""
+        self.canv.setFont("Helvetica", 9)
+        self.canv.setFillColor(HexColor(MUTED))
+        self.canv.drawCentredString(A4[0] / 2, 14 * mm, str(self.page))
+
+
 def pdf(blocks: list[Block]) -> bytes:
     """Pages of A4 with the page number at the foot."""
     target = io.BytesIO()
-    document = SimpleDocTemplate(
+    document = _Pages(
         target,
         pagesize=A4,
         leftMargin=25 * mm,
@@ -43,14 +52,8 @@ def pdf(blocks: list[Block]) -> bytes:
         lang="en",
         invariant=1,
     )
-    document.build([_flowable(block) for block in blocks], onFirstPage=_foot, onLaterPages=_foot)
+    document.build([_flowable(block) for block in blocks])
     return target.getvalue()
-
-
-def _foot(canvas: Any, document: Any) -> None:
-    canvas.setFont("Helvetica", 9)
-    canvas.setFillColor(HexColor(MUTED))
-    canvas.drawCentredString(A4[0] / 2, 14 * mm, str(document.page))
 
 
 def _flowable(block: Block) -> Flowable:

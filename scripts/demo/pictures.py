@@ -37,5 +37,7 @@ def encoded(name: str, description: str = "") -> bytes:
             exif[IMAGE_DESCRIPTION] = description
         image.save(target, "JPEG", quality=88, optimize=True, exif=exif)
     else:
-        image.quantize(192, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, "PNG", optimize=True)
+        image.quantize(256, Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE).save(
+            target, "PNG", optimize=True
+        )
     return target.getvalue()

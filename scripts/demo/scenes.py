@@ -207,6 +207,9 @@ def ferry() -> Image.Image:
     canvas = Canvas(1000, 660, "#cfe4ea")
     canvas.gradient(0, 430, ((124, 178, 210), (206, 228, 234), (240, 240, 226)))
     canvas.gradient(430, 660, ((70, 132, 160), (30, 78, 108)))
+    ripples = random.Random(51)
+    for _ in range(46):
+        _ripple(canvas, ripples.uniform(0, 960), ripples.uniform(446, 650), 60)
     canvas.polygon(
         [*smooth([(560, 432), (660, 372), (760, 340), (850, 352), (930, 392), (1000, 410)]), (1000, 432)], "#8aa39a"
     )
@@ -241,8 +244,6 @@ def ferry() -> Image.Image:
     for _ in range(90):
         at = foam.uniform(120, 860), foam.gauss(566, 9)
         canvas.ellipse(at, foam.uniform(8, 24), 5, (255, 255, 255, 140))
-    for _ in range(46):
-        _ripple(canvas, foam.uniform(0, 960), foam.uniform(446, 650), 60)
     canvas.text((650, 504), "PATIENT ANNA", 18, WHITE, "mm", bold=True)
     return canvas.finish()
 
@@ -271,13 +272,13 @@ def lowhaven() -> Image.Image:
         canvas.line([(x, 412), (x, 462)], "#918f85", 2)
     canvas.line([(0, 436), (1100, 436)], "#918f85", 2)
     canvas.gradient(462, 620, ((96, 152, 176), (44, 98, 128)))
+    ripples = random.Random(41)
+    for _ in range(60):
+        _ripple(canvas, ripples.uniform(0, 1060), ripples.uniform(474, 612), 80)
     for x, colour in ((180, RED), (520, SAND), (850, BLUE)):
         canvas.polygon([(x - 82, 516), (x + 86, 516), (x + 58, 556), (x - 56, 556)], colour, INK, 3)
         canvas.line([(x, 516), (x, 424)], "#6f4b2c", 6)
         canvas.rect((x + 18, 492, x + 56, 516), WHITE, INK, 2)
-    ripples = random.Random(41)
-    for _ in range(60):
-        _ripple(canvas, ripples.uniform(0, 1060), ripples.uniform(474, 612), 80)
     return canvas.finish()
 
 
