@@ -1,0 +1,1 @@
+"""How the demo corpus is made: its words (`content/`), its pictures, and the writers of each format."""
