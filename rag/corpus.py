@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import InputError
-from rag.schema import LEGS, Answer, Fingerprint, Hit
+from rag.errors import InputError, StoreMissing
+from rag.schema import Answer, Hit
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,32 +64,31 @@ class Corpus:
         where the collection was made by another encoder, StoreLocked where another process holds the folder.
         """
         settings = settings or Settings.load(corpus=path, qdrant=qdrant, collection=collection)
-        root = Path(path) if path is not None else settings.corpus
-        url = settings.qdrant if qdrant is None else qdrant
-        where = _Location(root, url, collection or settings.collection)
-        if not create or where.exists():
-            return cls._reopen(where, encoder or settings.encoder or None, settings)
-        loaded = _load_encoder(encoder or settings.encoder or "bundled", settings)
-        return cls(where.name, where.root, where.open(settings, loaded.fingerprint), settings, loaded)
-
-    @classmethod
-    def _reopen(cls, where: _Location, encoder: str | MultiModalEmbedding | None, settings: Settings) -> Corpus:
-        if not where.exists():
-            raise InputError(
-                f"there is no corpus at {where.name}", advice=f"make one with: triptych ingest PATH {where.flags}"
-            )
-        if encoder is None:
-            return cls(where.name, where.root, where.open(settings, None), settings)
-        loaded = _load_encoder(encoder, settings)
-        return cls(where.name, where.root, where.open(settings, loaded.fingerprint), settings, loaded)
+        where = _Location(
+            Path(path) if path is not None else settings.corpus,
+            settings.qdrant if qdrant is None else qdrant,
+            collection or settings.collection,
+        )
+        wanted = encoder or settings.encoder
+        loaded = _load_encoder(wanted, settings) if wanted else None
+        try:
+            store = where.open(settings, loaded, create=create)
+        except StoreMissing as exc:
+            if not create:
+                raise InputError(
+                    f"there is no corpus at {where.name}", advice=f"make one with: triptych ingest PATH {where.flags}"
+                ) from exc
+            loaded = _load_encoder("bundled", settings)
+            store = where.open(settings, loaded, create=True)
+        return cls(where.name, where.root, store, settings, loaded)
 
     @property
     def encoder(self) -> ClipEncoder:
         """The encoder of this collection, loaded when it is first needed."""
         if self._encoder is None:
-            made_by = self.store.fingerprint
-            loaded = _load_encoder(made_by.name, self.settings)
-            self.store.require(loaded.fingerprint)
+            manifest = self.store.manifest
+            loaded = _load_encoder(manifest.encoder_name, self.settings)
+            manifest.require(loaded.fingerprint, self.name)
             self._encoder = loaded
         return self._encoder
 
@@ -111,16 +111,19 @@ class Corpus:
             metadata=metadata,
             remove_missing=remove_missing,
             progress=progress,
+            exclude=(self.root,),
         )
-        return report.named(corpus=self.name, encoder=str(self.encoder.fingerprint))
+        return replace(report, corpus=self.name, encoder=str(self.encoder.fingerprint))
 
     def add_nodes(self, nodes: Sequence[TextNode], progress: Callable[[int, int], None] | None = None) -> None:
         """Embed LlamaIndex text and image nodes and store them. Node ids must be UUIDs."""
-        from ingestion.pipeline import embed_nodes
+        from ingestion.nodes import embed
 
         batch = 64
         for start in range(0, len(nodes), batch):
-            self.store.add(embed_nodes(nodes[start : start + batch], self.encoder))
+            chunk = nodes[start : start + batch]
+            embed(chunk, self.encoder)
+            self.store.add(chunk)
             if progress:
                 progress(min(start + batch, len(nodes)), len(nodes))
         self.store.optimize()
@@ -167,7 +170,7 @@ class Corpus:
         hits = self.search(question, image=image, k=k or settings.passages, filters=filters)
         answerer = Answerer(
             self._llm(llm),
-            max_pictures=settings.max_pictures if settings.llm_multimodal else 0,
+            max_pictures=settings.max_pictures,
             picture_bound=settings.picture_bound,
             token_budget=settings.token_budget,
         )
@@ -175,9 +178,20 @@ class Corpus:
 
     def passages(self, hits: Sequence[Hit]) -> dict[str, str]:
         """The text of each hit with its neighbours before and after, by hit id; for a picture the text around it."""
-        from ingestion.pipeline import around
+        from llama_index.core.schema import MetadataMode, NodeRelationship, RelatedNodeInfo
 
-        return around(self.store, [hit.id for hit in hits])
+        nodes = {node.node_id: node for node in self.store.get_nodes([hit.id for hit in hits], with_vectors=False)}
+        beside: dict[str, list[str]] = {}
+        for id_, node in nodes.items():
+            related = [node.relationships.get(side) for side in (NodeRelationship.PREVIOUS, NodeRelationship.NEXT)]
+            beside[id_] = [info.node_id if isinstance(info, RelatedNodeInfo) else "" for info in related]
+        wanted = sorted({id_ for ids in beside.values() for id_ in ids if id_} - set(nodes))
+        nodes |= {node.node_id: node for node in self.store.get_nodes(wanted, with_vectors=False)}
+        texts = {id_: node.get_content(MetadataMode.NONE) for id_, node in nodes.items()}
+        return {
+            id_: "\n\n".join(text for part in (before, id_, after) if (text := texts.get(part, "")))
+            for id_, (before, after) in beside.items()
+        }
 
     def status(self) -> dict[str, Any]:
         """What the collection holds, as `triptych status --json` prints it."""
@@ -185,11 +199,11 @@ class Corpus:
         return {
             "corpus": self.name,
             "encoder": str(self.store.fingerprint),
-            "engine": self.store.engine,
-            "points": self.store.count(),
-            "nodes": {modality: counts[modality] for modality in ("text", "image")},
+            "engine": self.store.engine_kind,
+            "points": counts["points"],
+            "nodes": counts["nodes"],
             "sources": len(self.store.sources()),
-            "vectors": {leg: counts[leg] for leg in LEGS},
+            "vectors": counts["vectors"],
         }
 
     def delete(self, source: str) -> int:
@@ -202,9 +216,7 @@ class Corpus:
                 "allowed: a source as a hit prints it",
                 "see triptych status --sources",
             )
-        removed = len(self.store.points_of(wanted))
-        self.store.delete_source(wanted)
-        return removed
+        return self.store.delete_source(wanted)
 
     def as_retriever(
         self,
@@ -304,27 +316,20 @@ class _Location:
         self.name = f"{url}/{collection}" if url else str(root)
         self.flags = f"--qdrant {url} --collection {collection}" if url else f"--corpus {root}"
 
-    def exists(self) -> bool:
-        """Whether there is a collection to open."""
-        from rag.store import NamedVectorStore
-
-        return NamedVectorStore.exists(**self._place())
-
-    def open(self, settings: Settings, fingerprint: Fingerprint | None) -> NamedVectorStore:
-        """Open the collection, or make it for the encoder with this fingerprint."""
+    def open(self, settings: Settings, encoder: ClipEncoder | None, *, create: bool) -> NamedVectorStore:
+        """Open the collection; with `create` make it for the encoder where it is missing."""
         from rag.store import NamedVectorStore
 
         return NamedVectorStore.open(
-            **self._place(),
+            path=None if self.url else self.root / _COLLECTION,
+            url=self.url or None,
             api_key=settings.qdrant_api_key.get_secret_value() or None,
-            fingerprint=fingerprint,
+            collection=self.collection,
+            fingerprint=encoder.fingerprint if encoder else None,
+            encoder_name=encoder.name if encoder else "",
             pictures_root=self.root / _PICTURES,
-            create=fingerprint is not None,
+            create=create,
         )
-
-    def _place(self) -> dict[str, Any]:
-        place: dict[str, Any] = {"url": self.url} if self.url else {"path": self.root / _COLLECTION}
-        return {**place, "collection": self.collection}
 
 
 def _load_encoder(encoder: str | MultiModalEmbedding, settings: Settings) -> ClipEncoder:

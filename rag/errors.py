@@ -8,6 +8,7 @@ TriptychError
 ├── EncoderError              an encoder that cannot be loaded or used
 │   └── EncoderMismatch       the collection was made by another encoder
 ├── StoreError                the engine refused or failed
+│   ├── StoreMissing          there is no such collection
 │   ├── StoreLocked           another process holds the corpus
 │   ├── StoreUnreachable      no server answers at the URL
 │   └── StoreUnauthorized     the server refuses the key
@@ -28,6 +29,7 @@ __all__ = [
     "SourceError",
     "StoreError",
     "StoreLocked",
+    "StoreMissing",
     "StoreUnauthorized",
     "StoreUnreachable",
     "TriptychError",
@@ -69,6 +71,10 @@ class EncoderMismatch(EncoderError):
 
 class StoreError(TriptychError):
     """The engine refused or failed."""
+
+
+class StoreMissing(StoreError):
+    """There is no such collection."""
 
 
 class StoreLocked(StoreError):
