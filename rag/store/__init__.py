@@ -1,4 +1,4 @@
-"""The vector store: one collection with named vectors over an embedded engine, a server, or memory; filters; manifest."""
+"""The vector store: one collection with named vectors, embedded, on a server or in memory; its filters and manifest."""
 
 from __future__ import annotations
 

@@ -41,6 +41,8 @@ class Search:
     depth: int
     filter: models.Filter | None
     exact: bool
+    tunable: bool
+    """Whether the engine reads search parameters; memory is always exact and live."""
     live_idf: bool
     """Whether IDF must be computed over live points: an engine's own counts still hold deleted ones."""
 
@@ -73,7 +75,7 @@ class Search:
     def _ask(self, vectors: Mapping[Leg, Any], limit: int) -> dict[Leg, Sequence[Any]]:
         asked = [leg for leg, vector in vectors.items() if vector is not None]
         answers = self._batch([self._request(leg, self.filter, limit, with_payload=True) for leg in asked])
-        return {leg: () for leg in vectors} | dict(zip(asked, answers, strict=True))
+        return dict.fromkeys(vectors, ()) | dict(zip(asked, answers, strict=True))
 
     def _complete(self, known: Mapping[Leg, dict[str, float]], payloads: Mapping[str, Mapping[str, Any]]) -> None:
         missing = {
@@ -113,6 +115,8 @@ class Search:
         )
 
     def _params(self, leg: Leg) -> models.SearchParams | None:
+        if not self.tunable:
+            return None
         if leg == LEXICAL and self.live_idf:
             corpus = models.Filter(must=[models.HasVectorCondition(has_vector=LEXICAL)])
             return models.SearchParams(idf=models.IdfCorpusParams(corpus=corpus))

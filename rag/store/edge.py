@@ -6,6 +6,7 @@ log); what was acknowledged survives `kill -9`. Only the methods the store uses 
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +38,6 @@ _DISTANCES = {
     models.Distance.EUCLID: edge.Distance.Euclid,
     models.Distance.MANHATTAN: edge.Distance.Manhattan,
 }
-_DISTANCES_BACK = {str(native): ours for ours, native in _DISTANCES.items()}
 _SCHEMA_TYPES = {
     "keyword": edge.PayloadSchemaType.Keyword,
     "integer": edge.PayloadSchemaType.Integer,
@@ -47,7 +47,7 @@ _SCHEMA_TYPES = {
     "text": edge.PayloadSchemaType.Text,
     "uuid": edge.PayloadSchemaType.Uuid,
 }
-_SCHEMA_TYPES_BACK = {str(native): ours for ours, native in _SCHEMA_TYPES.items()}
+_SCHEMA_TYPES_BACK = {str(native): models.PayloadSchemaType(ours) for ours, native in _SCHEMA_TYPES.items()}
 
 
 class EdgeClient:
@@ -210,6 +210,7 @@ class EdgeClient:
     def scroll(
         self,
         collection_name: str,
+        *,
         scroll_filter: models.Filter | None = None,
         limit: int = 10,
         offset: Any = None,
@@ -279,8 +280,6 @@ class EdgeClient:
 
 def edge_config(folder: Path) -> models.CollectionParams:
     """The vectors of a shard, read from the configuration it keeps beside its data."""
-    import json
-
     config = json.loads((folder / "edge_config.json").read_text(encoding="utf-8"))
     return models.CollectionParams(
         vectors={

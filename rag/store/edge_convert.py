@@ -112,7 +112,7 @@ def _conditions(conditions: Any) -> list[Any] | None:
     return [_condition(item) for item in (conditions if isinstance(conditions, list) else [conditions])]
 
 
-def _condition(condition: Any) -> Any:
+def _condition(condition: Any) -> Any:  # noqa: PLR0911 - one return a kind of condition
     if isinstance(condition, models.Filter):
         return to_filter(condition)
     if isinstance(condition, models.FieldCondition):
@@ -156,7 +156,7 @@ def _field_condition(condition: models.FieldCondition) -> edge.FieldCondition:
 
 
 def _match(match: Any) -> Any:
-    simple = {
+    simple: dict[type, tuple[str, Any]] = {
         models.MatchValue: ("value", edge.MatchValue),
         models.MatchText: ("text", edge.MatchText),
         models.MatchTextAny: ("text_any", edge.MatchTextAny),

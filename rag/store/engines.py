@@ -1,9 +1,8 @@
-"""The three places a collection can live: an embedded shard, a Qdrant server, or memory; one interface, one set of errors."""
+"""Where a collection can live: an embedded shard, a Qdrant server, or memory. One interface, one set of errors."""
 
 from __future__ import annotations
 
 import functools
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +77,7 @@ def _mapped(method: Callable[..., Any], where: str) -> Callable[..., Any]:
                 ) from exc
             said = exc.content.decode("utf-8", "replace")[:300]
             raise StoreError(f"the Qdrant server at {where} answered HTTP {exc.status_code}: {said}") from exc
-        except (ResponseHandlingException, ConnectionError, socket.timeout) as exc:
+        except (ResponseHandlingException, ConnectionError, TimeoutError) as exc:
             raise StoreUnreachable(
                 f"no Qdrant server answers at {where}",
                 advice="start the server, or check the URL and the network",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from rag.errors import FilterError
-from rag.store.filter_ast import And, Comparison, Date, Exists, FilterExpr, Membership, Not, Or, Value
+from rag.store.filter_ast import And, Comparison, Date, Exists, FilterExpr, Membership, Not, Or
 from rag.store.values import field_path
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def to_qdrant(expr: FilterExpr) -> models.Filter:
     return condition if isinstance(condition, models.Filter) else models.Filter(must=[condition])
 
 
-def _condition(expr: FilterExpr) -> Any:
+def _condition(expr: FilterExpr) -> Any:  # noqa: PLR0911 - one return a kind of expression
     from qdrant_client import models
 
     if isinstance(expr, Comparison):
@@ -37,8 +37,9 @@ def _condition(expr: FilterExpr) -> Any:
             return models.Filter(must_not=[_condition(Comparison(expr.field, "=", expr.value))])
         return _comparison(expr)
     if isinstance(expr, Membership):
-        if all(isinstance(value, str) for value in expr.values):
-            wanted = models.MatchAny(any=list(expr.values))
+        words = [value for value in expr.values if isinstance(value, str)]
+        if len(words) == len(expr.values):
+            wanted = models.MatchAny(any=words)
             return models.FieldCondition(key=field_path(expr.field), match=wanted)
         return models.Filter(should=[_condition(Comparison(expr.field, "=", value)) for value in expr.values])
     if isinstance(expr, Exists):
@@ -61,14 +62,10 @@ def _comparison(expr: Comparison) -> models.FieldCondition:
         return models.FieldCondition(key=key, range=models.DatetimeRange(**_span(expr.op, value)))
     if expr.op == "contains":
         return models.FieldCondition(key=key, match=models.MatchSubstring(substring=str(value)))
-    if isinstance(value, (bool, str)) or (expr.op == "=" and _beyond_floats(value)):
+    if isinstance(value, (bool, str)) or (isinstance(value, int) and expr.op == "=" and abs(value) > _EXACT_FLOATS):
         return models.FieldCondition(key=key, match=models.MatchValue(value=value))
     bounds = {"gte": value, "lte": value} if expr.op == "=" else {_BOUNDS[expr.op]: value}
     return models.FieldCondition(key=key, range=models.Range(**bounds))
-
-
-def _beyond_floats(value: Value) -> bool:
-    return isinstance(value, int) and abs(value) > _EXACT_FLOATS
 
 
 def _span(op: str, date: Date) -> dict[str, Any]:
@@ -126,7 +123,9 @@ def _llama_comparison(expr: Comparison) -> MetadataFilter | MetadataFilters:
         return _metadata_filter(expr.field, operators[expr.op], expr.value)
     signs = {bound: operators[sign] for sign, bound in _BOUNDS.items()}
     bounds = _span("=" if expr.op == "!=" else expr.op, expr.value)
-    filters = [_metadata_filter(expr.field, signs[bound], moment.isoformat()) for bound, moment in bounds.items()]
+    filters: list[MetadataFilter | MetadataFilters] = [
+        _metadata_filter(expr.field, signs[bound], moment.isoformat()) for bound, moment in bounds.items()
+    ]
     both = MetadataFilters(filters=filters, condition=FilterCondition.AND)
     return MetadataFilters(filters=[both], condition=FilterCondition.NOT) if expr.op == "!=" else both
 
@@ -190,8 +189,9 @@ def _from_one(given: MetadataFilter) -> FilterExpr:
         if not isinstance(value, (str, int, float, bool)):
             raise FilterError(f"filter {key} {op.value} {value!r}", "one value", "use in, any or all for lists")
         return Comparison(key, comparisons[op], value)
-    values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-    if not all(isinstance(one, (str, int, float, bool)) for one in values):
+    given_values = value if isinstance(value, list) else [value]
+    values = tuple(one for one in given_values if isinstance(one, (str, int, float, bool)))
+    if len(values) != len(given_values):
         raise FilterError(f"filter {key} {op.value} {value!r}", "a list of words or numbers")
     if op in (FilterOperator.IN, FilterOperator.ANY):
         return Membership(key, values)

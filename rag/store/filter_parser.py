@@ -51,7 +51,8 @@ def parse_filter(text: str) -> FilterExpr:
 
 
 def _tokens(text: str) -> list[_Token]:
-    tokens, position = [], 0
+    tokens: list[_Token] = []
+    position = 0
     while True:
         position += len(text[position:]) - len(text[position:].lstrip())
         if position == len(text):
@@ -120,8 +121,8 @@ class _Parser:
 
     def _comparison(self, field: str, op: Operator) -> Comparison:
         token = self.next
-        value = token.text if op == "contains" and token.kind == "word" else None
-        value = self._value() if value is None else self._advance().text
+        bare_words = op == "contains" and token.kind == "word"
+        value = self._advance().text if bare_words else self._value()
         try:
             return Comparison(field, op, value)
         except FilterError as exc:

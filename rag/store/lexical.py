@@ -29,7 +29,7 @@ class LexicalSettings:
 class Lexicon:
     """Words to sparse vectors; empty where no term is left after stop words."""
 
-    settings: LexicalSettings = LexicalSettings()
+    settings: LexicalSettings = field(default_factory=LexicalSettings)
     _model: edge.Bm25 = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ class Manifest:
     """What a collection says about itself."""
 
     encoder: Fingerprint
-    lexical: LexicalSettings = LexicalSettings()
+    lexical: LexicalSettings = field(default_factory=LexicalSettings)
     created_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
     fields: Mapping[str, str] = field(default_factory=dict)
     """The user's own metadata fields and the type of each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
@@ -26,7 +26,7 @@ def run_query(store: NamedVectorStore, query: VectorStoreQuery, **kwargs: Any) -
     Keyword `leg` (or the query's `embedding_field`) names the dense leg, `text` by default; `mmr_prefetch_k` is the
     number of candidates MMR chooses from, four times `similarity_top_k` by default.
     """
-    leg: Leg = kwargs.get("leg") or query.embedding_field or "text"
+    leg = cast(Leg, kwargs.get("leg") or query.embedding_field or "text")
     k = query.similarity_top_k
     if query.mode == Mode.DEFAULT:
         return _one_leg(store, query, leg, k)

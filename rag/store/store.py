@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -17,23 +17,20 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from rag.errors import FilterError, InputError, StoreError
-from rag.schema import DENSE_LEGS, LEGS, LEXICAL, PAYLOAD_TYPES, Fingerprint, Leg
+from rag.schema import LEGS, LEXICAL, Fingerprint, Leg
 from rag.store.candidates import Candidates, Search
-from rag.store.engines import Engine, open_engine
+from rag.store.collection import Collection
+from rag.store.engines import EngineKind, open_engine
 from rag.store.filters import FilterExpr, check, from_llama_index, to_qdrant
 from rag.store.lexical import LexicalSettings, Lexicon
-from rag.store.manifest import MANIFEST_ID, MANIFEST_KEY, Manifest, manifest_of
-from rag.store.points import Codec, dense, own_fields
+from rag.store.manifest import Manifest
+from rag.store.points import LEGS_KEY, Codec, dense
 from rag.store.queries import run_query
-from rag.store.values import MIXED, field_path, widen
 
-PAGE: Final = 1000
-BATCH: Final = 256
 EXACT_UP_TO: Final = 20_000
-"""Points up to which dense legs are searched exactly unless `exact` says otherwise: a scan of so few takes milliseconds."""
+"""Points up to which dense legs are searched exactly unless `exact` says otherwise: a scan takes milliseconds."""
 
 Filters = FilterExpr | MetadataFilters | None
-_NOT_MANIFEST: Final = models.HasIdCondition(has_id=[MANIFEST_ID])
 
 
 @dataclass(frozen=True)
@@ -55,35 +52,27 @@ class SourceState:
         return self.revisions[0] if len(self.revisions) == 1 else None
 
 
-class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
+class NamedVectorStore(QdrantVectorStore):
     """A collection with the named vectors `image`, `caption`, `text` and sparse `lexical`. Made by `open`.
 
     Safe to use from several threads; the async methods run the sync ones in threads.
     """
 
-    _engine: Engine = PrivateAttr()
-    _manifest: Manifest = PrivateAttr()
+    _collection: Collection = PrivateAttr()
     _codec: Codec = PrivateAttr()
     _exact: bool | None = PrivateAttr()
     _size: int = PrivateAttr()
 
-    def __init__(
-        self,
-        *,
-        engine: Engine,
-        collection: str,
-        manifest: Manifest,
-        pictures_root: Path | None = None,
-        exact: bool | None = None,
-    ) -> None:
+    def __init__(self, *, collection: Collection, pictures_root: Path | None = None, exact: bool | None = None) -> None:
         super().__init__(
-            collection_name=collection,
-            client=engine.client,
+            collection_name=collection.name,
+            client=collection.client,
             dense_vector_name="text",
             sparse_vector_name=LEXICAL,
             index_doc_id=False,
         )
-        self._engine, self._manifest, self._exact = engine, manifest, exact
+        manifest = collection.manifest
+        self._collection, self._exact = collection, exact
         self._codec = Codec(manifest.encoder.dim, Lexicon(manifest.lexical), pictures_root)
         self._size = self.count()
 
@@ -112,19 +101,9 @@ class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
         size. Raises EncoderMismatch, StoreLocked, StoreUnreachable, StoreUnauthorized or StoreError.
         """
         engine = open_engine(path=path, url=url, api_key=api_key)
-        where = f"collection {collection} at {engine.where}"
         try:
-            manifest = _read_manifest(engine, collection, where)
-            if manifest is None:
-                if fingerprint is None or not create:
-                    raise StoreError(f"there is no {where}", advice="ingest something first")
-                manifest = Manifest(encoder=fingerprint, lexical=lexical or LexicalSettings())
-                _create(engine, collection, manifest, where)
-            elif fingerprint is not None:
-                manifest.require(fingerprint, where)
-            return cls(
-                engine=engine, collection=collection, manifest=manifest, pictures_root=pictures_root, exact=exact
-            )
+            opened = Collection.open(engine, collection, fingerprint, create, lexical)
+            return cls(collection=opened, pictures_root=pictures_root, exact=exact)
         except BaseException:
             engine.client.close()
             raise
@@ -139,129 +118,119 @@ class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
 
     def close(self) -> None:
         """Let go of the engine; calling it again does nothing."""
-        self._engine.client.close()
+        self._collection.client.close()
 
     def optimize(self) -> None:
         """Build indexes after a large ingest. A server does so by itself, memory has none."""
-        if self._engine.kind == "embedded":
-            self._engine.client.optimize(self.collection_name)
-            self._engine.client.flush(self.collection_name)
+        if self.engine_kind == "embedded":
+            self._collection.client.optimize(self.collection_name)
+            self._collection.client.flush(self.collection_name)
 
     @property
     def fingerprint(self) -> Fingerprint:
         """The encoder that made the collection's vectors."""
-        return self._manifest.encoder
+        return self.manifest.encoder
 
     @property
     def manifest(self) -> Manifest:
         """The manifest as last read or written; `refresh` reads it again."""
-        return self._manifest
+        return self._collection.manifest
 
     @property
-    def engine_kind(self) -> str:
+    def engine_kind(self) -> EngineKind:
         """`embedded`, `server` or `memory`."""
-        return self._engine.kind
+        return self._collection.engine.kind
 
     def refresh(self) -> Manifest:
         """Read the manifest again: another process may have added fields to a server's collection."""
-        where = f"collection {self.collection_name} at {self._engine.where}"
-        found = _read_manifest(self._engine, self.collection_name, where)
-        if found is None:
-            raise StoreError(f"{where} has lost its manifest", advice="ingest anew")
-        self._manifest = found
-        return found
+        return self._collection.refresh()
 
     def set_statistics(self, statistics: Mapping[str, Any]) -> None:
         """Merge JSON values into the manifest's `statistics`."""
-        self._merge_manifest("statistics", statistics)
-        self._manifest = replace(self._manifest, statistics={**self._manifest.statistics, **statistics})
+        self._collection.set_statistics(statistics)
 
     def fields(self) -> dict[str, str]:
         """Every field a filter may name, and its type."""
-        return {**self._manifest.fields, **PAYLOAD_TYPES}
+        return self._collection.fields
 
-    def add(self, nodes: Sequence[BaseNode], **add_kwargs: Any) -> list[str]:
+    def add(self, nodes: Sequence[BaseNode], shard_identifier: Any | None = None, **add_kwargs: Any) -> list[str]:
         """Insert nodes, or replace those with the same ids. Returns their ids in order; nothing is stored on error."""
+        _refuse_shards(shard_identifier)
         points = [self._codec.point(node) for node in nodes]
-        self._learn_fields(points)
-        for start in range(0, len(points), BATCH):
-            batch = points[start : start + BATCH]
-            self._engine.client.upsert(self.collection_name, points=batch, wait=True)
+        self._collection.upsert(points)
         self._size += len(points)
         return [str(point.id) for point in points]
 
-    async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
+    async def async_add(
+        self, nodes: Sequence[BaseNode], shard_identifier: Any | None = None, **kwargs: Any
+    ) -> list[str]:
         """`add` in a thread."""
-        return await asyncio.to_thread(self.add, nodes, **kwargs)
+        return await asyncio.to_thread(self.add, nodes, shard_identifier, **kwargs)
 
     def add_captions(self, nodes: Sequence[ImageNode]) -> None:
         """Set `caption`, `lexical` and the payload of stored pictures from their nodes; `image` is not touched.
 
         Raises StoreError, before anything is changed, where a picture is not stored yet.
         """
-        stored = {str(p.id): p.payload or {} for p in self._retrieve([node.node_id for node in nodes])}
+        stored = {str(p.id): p.payload or {} for p in self._collection.retrieve([node.node_id for node in nodes])}
         changes = []
         for node in nodes:
             if node.node_id not in stored:
                 raise StoreError(f"picture {node.node_id} is not stored", "ids of stored pictures", "add it first")
             vectors = {leg: v for leg, v in self._codec.vectors(node).items() if leg in ("caption", LEXICAL)}
-            legs = {*stored[node.node_id].get("_legs", ()), *vectors}
+            legs = {*stored[node.node_id].get(LEGS_KEY, ()), *vectors}
             point = models.PointStruct(
                 id=node.node_id, vector=vectors, payload=self._codec.payload(node, dict.fromkeys(legs))
             )
             changes.append(point)
-        self._learn_fields(changes)
-        vectors_only = [models.PointVectors(id=point.id, vector=point.vector) for point in changes if point.vector]
-        if vectors_only:
-            self._engine.client.update_vectors(self.collection_name, points=vectors_only, wait=True)
-        for point in changes:
-            self._engine.client.set_payload(self.collection_name, payload=point.payload, points=[point.id], wait=True)
+        self._collection.update(changes)
 
-    def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
+    def delete(self, ref_doc_id: str, shard_identifier: Any | None = None, **delete_kwargs: Any) -> None:
         """Delete all nodes of a document."""
-        self._delete_where(_is("doc_id", ref_doc_id))
+        _refuse_shards(shard_identifier)
+        self._collection.delete_where(_is("doc_id", ref_doc_id))
 
-    async def adelete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
+    async def adelete(self, ref_doc_id: str, shard_identifier: Any | None = None, **delete_kwargs: Any) -> None:
         """`delete` in a thread."""
-        await asyncio.to_thread(self.delete, ref_doc_id, **delete_kwargs)
+        await asyncio.to_thread(self.delete, ref_doc_id, shard_identifier, **delete_kwargs)
 
     def delete_nodes(
         self,
         node_ids: list[str] | None = None,
         filters: MetadataFilters | FilterExpr | None = None,
+        shard_identifier: Any | None = None,
         **delete_kwargs: Any,
     ) -> None:
         """Delete the nodes that have one of the ids and match the filters, whichever of the two are given."""
+        _refuse_shards(shard_identifier)
         if node_ids is None and filters is None:
             raise InputError("neither ids nor filters", "what to delete", "use clear() to delete all nodes")
-        self._delete_where(self.condition(filters, node_ids))
+        self._collection.delete_where(self.condition(filters, node_ids))
 
     async def adelete_nodes(
         self,
         node_ids: list[str] | None = None,
         filters: MetadataFilters | FilterExpr | None = None,
+        shard_identifier: Any | None = None,
         **delete_kwargs: Any,
     ) -> None:
         """`delete_nodes` in a thread."""
-        await asyncio.to_thread(self.delete_nodes, node_ids, filters, **delete_kwargs)
+        await asyncio.to_thread(self.delete_nodes, node_ids, filters, shard_identifier, **delete_kwargs)
 
     def delete_ids(self, ids: Iterable[str]) -> None:
         """Delete nodes by id; ids that are not there are no error."""
-        gone = [point_id for point_id in ids if point_id != MANIFEST_ID]
-        for start in range(0, len(gone), PAGE):
-            selector = models.PointIdsList(points=list(gone[start : start + PAGE]))
-            self._engine.client.delete(self.collection_name, points_selector=selector, wait=True)
+        self._collection.delete_ids(ids)
 
     def delete_source(self, source: str) -> int:
         """Delete all nodes of a source and say how many there were."""
         condition = _is("source", source)
-        count = self._count(condition)
-        self._delete_where(condition)
+        count = self._collection.count(condition)
+        self._collection.delete_where(condition)
         return count
 
     def clear(self) -> None:
         """Delete all nodes; the collection and its manifest stay."""
-        self._delete_where(models.Filter())
+        self._collection.delete_where(None)
 
     async def aclear(self) -> None:
         """`clear` in a thread."""
@@ -277,8 +246,9 @@ class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
         with_vectors: bool = True,
     ) -> list[BaseNode]:
         """The nodes that have one of the ids and match the filters, in the order of ids; all of them without either."""
+        _refuse_shards(shard_identifier)
         found = []
-        for record in self._scroll(self.condition(filters, node_ids), True, with_vectors, limit):
+        for record in self._collection.scroll(self.condition(filters, node_ids), vectors=with_vectors, limit=limit):
             node = self._codec.node(record.payload)
             if with_vectors:
                 _restore_vectors(node, record.vector or {})
@@ -293,7 +263,7 @@ class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
         shard_identifier: Any | None = None,
     ) -> list[BaseNode]:
         """`get_nodes` in a thread."""
-        return await asyncio.to_thread(self.get_nodes, node_ids, filters, limit)
+        return await asyncio.to_thread(self.get_nodes, node_ids, filters, limit, shard_identifier)
 
     def candidates(
         self,
@@ -313,13 +283,14 @@ class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
         if depth < 1:
             raise InputError(f"depth {depth}", "1 or more")
         search = Search(
-            client=self._engine.client,
+            client=self._collection.client,
             collection=self.collection_name,
             vectors={leg: self._asked(leg, asked) for leg, asked in query.items()},
             depth=depth,
             filter=self.condition(filters, node_ids),
-            exact=self.is_exact and self._engine.kind != "memory",
-            live_idf=self._engine.kind == "embedded" or (self._engine.kind == "server" and self.is_exact),
+            exact=self.is_exact,
+            tunable=self.engine_kind != "memory",
+            live_idf=self.engine_kind == "embedded" or self.is_exact,
         )
         return search.run(self._codec.node, complete)
 
@@ -342,34 +313,32 @@ class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
 
     def count(self) -> int:
         """The number of nodes."""
-        return self._count(models.Filter())
+        return self._collection.count()
 
     def counts(self) -> dict[str, Any]:
         """`{"points", "nodes": {"text", "image"}, "vectors": {leg: points that have it}}`."""
         has = {leg: models.Filter(must=[models.HasVectorCondition(has_vector=leg)]) for leg in LEGS}
         return {
             "points": self.count(),
-            "nodes": {modality: self._count(_is("modality", modality)) for modality in ("text", "image")},
-            "vectors": {leg: self._count(condition) for leg, condition in has.items()},
+            "nodes": {modality: self._collection.count(_is("modality", modality)) for modality in ("text", "image")},
+            "vectors": {leg: self._collection.count(condition) for leg, condition in has.items()},
         }
 
     def sources(self) -> dict[str, SourceState]:
         """What is stored, by source. Reads four payload keys of every point."""
         seen: dict[str, list[Mapping[str, Any]]] = {}
         keys = ["source", "doc_id", "revision", "doc_nodes"]
-        for record in self._scroll(models.Filter(), keys):
+        for record in self._collection.scroll(payload=keys):
             seen.setdefault(str(record.payload.get("source", "")), []).append(record.payload)
         return {source: _source_state(source, payloads) for source, payloads in sorted(seen.items())}
 
     def points_of(self, source: str) -> set[str]:
         """The ids of a source's nodes."""
-        return {str(record.id) for record in self._scroll(_is("source", source), False)}
+        return {str(record.id) for record in self._collection.scroll(_is("source", source), payload=False)}
 
     def vectors_of(self, ids: Sequence[str], leg: Leg) -> dict[str, list[float]]:
         """The stored vectors of one dense leg, by id, for the ids that have it."""
-        found = self._engine.client.retrieve(
-            self.collection_name, ids=list(ids), with_payload=False, with_vectors=[leg]
-        )
+        found = self._collection.retrieve(ids, payload=False, vectors=[leg])
         return {str(record.id): list(record.vector[leg]) for record in found if leg in (record.vector or {})}
 
     def condition(self, filters: Filters, node_ids: Sequence[str] | None = None) -> models.Filter | None:
@@ -386,7 +355,7 @@ class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
         try:
             return check(expr, self.fields())
         except FilterError:
-            if self._engine.kind != "server":
+            if self.engine_kind != "server":
                 raise
             self.refresh()
             return check(expr, self.fields())
@@ -400,63 +369,14 @@ class NamedVectorStore(QdrantVectorStore):  # type: ignore[misc]
             return self._codec.lexicon.query(asked)
         return dense(asked, self.fingerprint.dim, f"the question for leg {leg}")
 
-    def _learn_fields(self, points: Iterable[models.PointStruct]) -> None:
-        known = dict(self._manifest.fields)
-        for point in points:
-            for name, kind in own_fields(point.payload or {}).items():
-                known[name] = widen(known.get(name), kind) or kind
-        changed = {name: kind for name, kind in known.items() if self._manifest.fields.get(name) != kind}
-        if not changed:
-            return
-        self._merge_manifest("fields", changed)
-        for name, kind in changed.items():
-            if name in self._manifest.fields:
-                self._engine.client.delete_payload_index(self.collection_name, field_name=field_path(name))
-            _index(self._engine, self.collection_name, name, kind)
-        self._manifest = replace(self._manifest, fields=known)
 
-    def _merge_manifest(self, part: str, values: Mapping[str, Any]) -> None:
-        # merged by key in the engine, so that two writers of one server never lose each other's entries
-        self._engine.client.set_payload(
-            self.collection_name, payload=dict(values), points=[MANIFEST_ID], key=f"{MANIFEST_KEY}.{part}", wait=True
-        )
-
-    def _delete_where(self, condition: models.Filter | None) -> None:
-        selector = models.FilterSelector(filter=_without_manifest(condition))
-        self._engine.client.delete(self.collection_name, points_selector=selector, wait=True)
-
-    def _count(self, condition: models.Filter) -> int:
-        answer = self._engine.client.count(self.collection_name, count_filter=_without_manifest(condition), exact=True)
-        return int(answer.count)
-
-    def _retrieve(self, ids: Sequence[str]) -> list[Any]:
-        return list(self._engine.client.retrieve(self.collection_name, ids=list(ids), with_payload=True))
-
-    def _scroll(
-        self, condition: models.Filter | None, payload: Any, vectors: Any = False, limit: int | None = None
-    ) -> Iterator[Any]:
-        following: Any = None
-        while limit is None or limit > 0:
-            page, following = self._engine.client.scroll(
-                self.collection_name,
-                scroll_filter=_without_manifest(condition),
-                limit=PAGE if limit is None else min(PAGE, limit),
-                offset=following,
-                with_payload=payload,
-                with_vectors=vectors,
-            )
-            yield from page
-            limit = None if limit is None else limit - len(page)
-            if following is None:
-                return
+def _refuse_shards(shard_identifier: Any) -> None:
+    if shard_identifier is not None:
+        raise InputError(f"shard {shard_identifier!r}", "no shard: collections here are not sharded by key")
 
 
 def _is(key: str, value: str) -> models.Filter:
     return models.Filter(must=[models.FieldCondition(key=key, match=models.MatchValue(value=value))])
-
-
-def _without_manifest(condition: models.Filter | None) -> models.Filter:
-    return models.Filter(must=[condition] if condition else None, must_not=[_NOT_MANIFEST])
 
 
 def _restore_vectors(node: BaseNode, vectors: Mapping[str, Any]) -> None:
@@ -474,46 +394,4 @@ def _source_state(source: str, payloads: Sequence[Mapping[str, Any]]) -> SourceS
         revisions=tuple(sorted({str(p["revision"]) for p in payloads if p.get("revision") is not None})),
         nodes=len(payloads),
         expected=only if isinstance(only, int) else None,
-    )
-
-
-def _read_manifest(engine: Engine, collection: str, where: str) -> Manifest | None:
-    client = engine.client
-    if not client.collection_exists(collection):
-        return None
-    found = client.retrieve(collection, ids=[MANIFEST_ID], with_payload=True)
-    if found:
-        return manifest_of(found[0].payload, where)
-    if client.count(collection, exact=True).count:
-        raise StoreError(f"{where} has no manifest", "collections made by triptych", "name another collection")
-    return None
-
-
-def _create(engine: Engine, collection: str, manifest: Manifest, where: str) -> None:
-    client, dim = engine.client, manifest.encoder.dim
-    if client.collection_exists(collection):
-        params = client.get_collection(collection).config.params
-        sizes = (
-            {name: vector.size for name, vector in params.vectors.items()} if isinstance(params.vectors, dict) else {}
-        )
-        if sizes != dict.fromkeys(DENSE_LEGS, dim):
-            raise StoreError(
-                f"{where} has vectors {sizes}", f"{', '.join(DENSE_LEGS)} of {dim}", "name another collection"
-            )
-    else:
-        client.create_collection(
-            collection,
-            vectors_config={leg: models.VectorParams(size=dim, distance=models.Distance.COSINE) for leg in DENSE_LEGS},
-            sparse_vectors_config={LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-        )
-    for name, kind in PAYLOAD_TYPES.items():
-        _index(engine, collection, name, kind)
-    client.upsert(collection, points=[manifest.to_point()], wait=True)
-
-
-def _index(engine: Engine, collection: str, name: str, kind: str) -> None:
-    if kind == MIXED or engine.kind == "memory":
-        return
-    engine.client.create_payload_index(
-        collection, field_name=field_path(name), field_schema=models.PayloadSchemaType(kind), wait=True
     )
