@@ -31,7 +31,8 @@ def _library() -> ModuleType:
         import ir_measures
     except ImportError as exc:
         raise MissingExtra("evaluation", "eval") from exc
-    return ir_measures
+    library: ModuleType = ir_measures
+    return library
 
 
 def per_query(qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:

@@ -87,7 +87,7 @@ class Corpus:
         """The encoder of this collection, loaded when it is first needed."""
         if self._encoder is None:
             manifest = self.store.manifest
-            loaded = _load_encoder(manifest.encoder_name, self.settings)
+            loaded = _load_encoder(manifest.encoder.name, self.settings)
             manifest.require(loaded.fingerprint, self.name)
             self._encoder = loaded
         return self._encoder
@@ -238,7 +238,7 @@ class Corpus:
             similarity_top_k=k or settings.k,
             depth=depth or settings.depth,
             fusion=fusion or settings.fusion,
-            weights={**settings.weights, **(weights or {})},
+            weights={**dict[str, float](settings.weights), **(weights or {})},
             filters=self._filters(filters, modality),
         )
 
@@ -326,7 +326,6 @@ class _Location:
             api_key=settings.qdrant_api_key.get_secret_value() or None,
             collection=self.collection,
             fingerprint=encoder.fingerprint if encoder else None,
-            encoder_name=encoder.name if encoder else "",
             pictures_root=self.root / _PICTURES,
             create=create,
         )

@@ -78,7 +78,8 @@ def effective_weights(present: NDArray[np.bool_], weights: Column) -> NDArray[np
     """
     held = np.where(present, weights, 0.0)
     total = held.sum(axis=1, keepdims=True)
-    return np.divide(held * weights.sum(), total, out=np.zeros_like(held), where=total > 0)
+    spread: NDArray[np.float64] = np.divide(held * weights.sum(), total, out=np.zeros_like(held), where=total > 0)
+    return spread
 
 
 def fuse(

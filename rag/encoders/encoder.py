@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from llama_index.core.schema import ImageType
 from rag.encoders.backend import Backend, Floats, unit_rows
 from rag.encoders.loading import load_backend
 from rag.encoders.preprocess import ImageInput, open_picture
+from rag.encoders.registry import find
 from rag.encoders.windows import OVERLAP, cut, length_sorted, pool
 from rag.encoders.wrapped import WrappedBackend
 from rag.errors import InputError
@@ -72,7 +74,8 @@ class ClipEncoder(MultiModalEmbedding):
         if isinstance(name, MultiModalEmbedding):
             loaded = loaded or WrappedBackend(name)
             name = loaded.name
-        chosen = loaded or load_backend(os.fspath(name), device, backend, precision, threads)
+        name = _absolute(os.fspath(name))
+        chosen = loaded or load_backend(name, device, backend, precision, threads)
         fields: dict[str, Any] = {
             **kwargs,
             "name": os.fspath(name),
@@ -140,7 +143,7 @@ class ClipEncoder(MultiModalEmbedding):
         if self._fingerprint is None:
             pooling = f"windows of {self.text_window} tokens, overlap {self.text_window // OVERLAP}, weighted mean"
             self._fingerprint = Fingerprint(
-                name=self._loaded.name,
+                name=self.name,
                 digest=self._loaded.digest(),
                 dim=self.dim,
                 preprocessing=f"{self._loaded.preprocessing}; {pooling}",
@@ -241,6 +244,12 @@ def load_encoder(name: str | os.PathLike[str] | MultiModalEmbedding = "bundled",
     if isinstance(name, ClipEncoder):
         return name
     return ClipEncoder(name, **options)
+
+
+def _absolute(name: str) -> str:
+    """A folder by its full path, so that a collection can tell which encoder made it; any other name as it is."""
+    folder = Path(name).expanduser()
+    return str(folder.resolve()) if find(name) is None and folder.is_dir() else name
 
 
 def _clean(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from qdrant_client import models
 
-from rag.errors import StoreError
+from rag.errors import StoreError, StoreMissing
 from rag.schema import DENSE_LEGS, LEXICAL, PAYLOAD_TYPES, Fingerprint
 from rag.store.engines import Engine
 from rag.store.lexical import LexicalSettings
@@ -39,7 +39,7 @@ class Collection:
         manifest = _read_manifest(engine, name, where)
         if manifest is None:
             if fingerprint is None or not create:
-                raise StoreError(f"there is no {where}", advice="ingest something first")
+                raise StoreMissing(f"there is no {where}", advice="ingest something first")
             manifest = Manifest(encoder=fingerprint, lexical=lexical or LexicalSettings())
             _create(engine, name, manifest, where)
         elif fingerprint is not None:

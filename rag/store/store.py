@@ -332,6 +332,10 @@ class NamedVectorStore(QdrantVectorStore):
             seen.setdefault(str(record.payload.get("source", "")), []).append(record.payload)
         return {source: _source_state(source, payloads) for source, payloads in sorted(seen.items())}
 
+    def ids(self) -> set[str]:
+        """The ids of all nodes."""
+        return {str(record.id) for record in self._collection.scroll(None, payload=False)}
+
     def points_of(self, source: str) -> set[str]:
         """The ids of a source's nodes."""
         return {str(record.id) for record in self._collection.scroll(_is("source", source), payload=False)}
