@@ -238,7 +238,7 @@ class Corpus:
             similarity_top_k=k or settings.k,
             depth=depth or settings.depth,
             fusion=fusion or settings.fusion,
-            weights={**dict[str, float](settings.weights), **(weights or {})},
+            weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),
         )
 

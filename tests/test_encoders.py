@@ -139,6 +139,15 @@ def test_a_single_item_is_not_taken_for_a_sequence(call):
         call(fake_encoder())
 
 
+def test_pictures_keep_their_order_over_many_batches():
+    """Decoding ahead, in threads, shuffles nothing; one object may stand there twice."""
+    encoder = fake_encoder(embed_batch_size=3)
+    colours = ["red", "blue", "green", "cyan", "red", "pink", "blue"]
+    shared = {colour: Image.new("RGB", (3, 3), colour) for colour in colours}
+    rows = encoder.encode_images([shared[colour] for colour in colours])
+    np.testing.assert_allclose(rows, encoder.encode_texts(colours), atol=1e-6)
+
+
 def test_a_text_that_is_no_string_is_refused():
     """None is an input error, not a crash in a tokenizer."""
     with pytest.raises(InputError, match="NoneType"):
@@ -237,6 +246,12 @@ def test_an_option_that_does_not_fit_is_refused(options):
     """Nothing asked for is ignored."""
     with pytest.raises(EncoderError):
         ClipEncoder("fake", **options)
+
+
+def test_a_misspelt_option_is_refused():
+    """pydantic would swallow it."""
+    with pytest.raises(TypeError, match="devcie"):
+        ClipEncoder("fake", devcie="cpu")
 
 
 def test_load_encoder_takes_names_and_encoders():

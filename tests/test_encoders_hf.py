@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rag.encoders import ClipEncoder
-from rag.encoders.hf_clip import ALLOW_DOWNLOADS, pixel_recipe
+from rag.encoders.hf_clip import pixel_recipe
+from rag.encoders.hub import ALLOW_DOWNLOADS
 from rag.encoders.preprocess import to_pixels
 from rag.errors import EncoderError, MissingExtra
 from scripts.save_random_clip import merges, save
@@ -236,7 +237,7 @@ def test_a_model_that_is_not_here_is_not_fetched(monkeypatch, tmp_path):
     """Without permission no socket is opened, and the error says how to give it."""
     monkeypatch.delenv(ALLOW_DOWNLOADS, raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("the network was touched"))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_, **__: pytest.fail("the network was touched"))
     with pytest.raises(EncoderError) as caught:
         ClipEncoder("nobody/nothing")
     assert "nobody/nothing" in caught.value.given
@@ -254,6 +255,48 @@ def test_a_hub_id_that_is_cached_is_used(folder, encoder, monkeypatch, tmp_path)
     by_alias, by_id = ClipEncoder("clip"), ClipEncoder("openai/clip-vit-base-patch32")
     assert by_alias.fingerprint == by_id.fingerprint
     assert by_alias.fingerprint.digest == encoder.fingerprint.digest
+
+
+def test_a_model_is_fetched_when_that_is_allowed(folder, encoder, monkeypatch, tmp_path):
+    """With permission safetensors are asked for first, and pickled weights only where there are none."""
+    asked = []
+
+    def snapshot_download(model, allow_patterns):
+        asked.append((model, allow_patterns[-1]))
+        ignored = shutil.ignore_patterns("model.safetensors") if len(asked) == 1 else None
+        return shutil.copytree(folder, tmp_path / "snapshot", dirs_exist_ok=True, ignore=ignored)
+
+    monkeypatch.setenv(ALLOW_DOWNLOADS, "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    assert ClipEncoder("some/model").fingerprint.digest == encoder.fingerprint.digest
+    assert asked == [("some/model", "model*.safetensors"), ("some/model", "pytorch_model*.bin")]
+
+
+def test_a_model_that_cannot_be_fetched_is_reported_in_one_line(monkeypatch, tmp_path):
+    """Errors of the hub arrive as ours."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def snapshot_download(*_, **__):
+        raise LocalEntryNotFoundError("Connection refused\nPlease check")
+
+    monkeypatch.setenv(ALLOW_DOWNLOADS, "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    with pytest.raises(EncoderError, match="Connection refused") as caught:
+        ClipEncoder("some/model")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_used_without_the_network(folder, monkeypatch):
+    """Configuration, tokenizer and weights of a folder load with every name look-up and connection refused."""
+
+    def refuse(*_, **__):
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert len(ClipEncoder(folder, "cpu").encode_texts(["dog"])) == 1
 
 
 def test_without_torch_the_extra_is_named(folder, monkeypatch):

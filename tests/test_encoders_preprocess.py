@@ -83,6 +83,7 @@ MODES = {
     "I;16, full": (sixteen_bit(65535), (255, 255, 255)),
     "I;16, middle": (sixteen_bit(128 * 257), (128, 128, 128)),
     "I;16, dark": (sixteen_bit(257), (1, 1, 1)),
+    "I;16B": (Image.new("I;16B", (2, 2), 9 * 257), (9, 9, 9)),
     "I, 16-bit values": (Image.new("I", (2, 2), 65535), (255, 255, 255)),
     "I, 8-bit values": (Image.new("L", (2, 2), 200).convert("I"), (200, 200, 200)),
     "F, 0 to 1": (Image.new("F", (2, 2), 0.5), (128, 128, 128)),

@@ -159,6 +159,8 @@ def load_tokenizer(path: Path) -> Any:
 def _specials(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The special ids that the tokenizer puts before and after a text."""
     content = len(tokenizer.encode("a", add_special_tokens=False).ids)
+    if not content:
+        raise EncoderError("the tokenizer drops the letter 'a'", "every letter has a token", "use another model")
     encoding = tokenizer.encode("a", add_special_tokens=True)
     first = encoding.special_tokens_mask.index(0)
     return list(encoding.ids[:first]), list(encoding.ids[first + content :])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from llama_index.core.base.embeddings.base import Embedding
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.schema import ImageType
+from PIL import Image
 
 from rag.encoders.backend import Backend, Floats, unit_rows
 from rag.encoders.loading import load_backend
@@ -71,6 +72,9 @@ class ClipEncoder(MultiModalEmbedding):
         loaded: Backend | None = None,
         **kwargs: Any,
     ) -> None:
+        unknown = kwargs.keys() - type(self).model_fields.keys() - {"class_name"}
+        if unknown:
+            raise TypeError(f"ClipEncoder takes no {', '.join(sorted(unknown))}")
         if isinstance(name, MultiModalEmbedding):
             loaded = loaded or WrappedBackend(name)
             name = loaded.name
@@ -158,7 +162,7 @@ class ClipEncoder(MultiModalEmbedding):
         """(n, dim) float32, unit rows, in the order of the texts."""
         if isinstance(texts, str):
             raise InputError("one string was given", "a sequence of strings", "put it into a list")
-        if not texts:
+        if not len(texts):
             return np.zeros((0, self.dim), dtype=np.float32)
         cleaned = [_clean(text) for text in texts]
         cuts = [
@@ -183,11 +187,8 @@ class ClipEncoder(MultiModalEmbedding):
         if isinstance(images, str | bytes):
             raise InputError("one picture was given", "a sequence of pictures", "put it into a list")
         rows: list[Floats] = [np.zeros((0, self.dim), dtype=np.float32)]
-        with ThreadPoolExecutor(_DECODERS, thread_name_prefix="triptych-decode") as pool_:
-            for start in range(0, len(images), self.embed_batch_size):
-                batch = images[start : start + self.embed_batch_size]
-                prepared = list(pool_.map(self._prepare, batch))
-                rows.append(unit_rows(self._loaded.embed_images(prepared), len(batch), self.dim))
+        for prepared in self._prepared(images):
+            rows.append(unit_rows(self._loaded.embed_images(prepared), len(prepared), self.dim))
         return np.concatenate(rows)
 
     async def aencode_texts(self, texts: Sequence[str]) -> Floats:
@@ -197,6 +198,21 @@ class ClipEncoder(MultiModalEmbedding):
     async def aencode_images(self, images: Sequence[ImageInput]) -> Floats:
         """`encode_images` in a thread; the event loop stays free."""
         return await asyncio.to_thread(self.encode_images, images)
+
+    def _prepared(self, images: Sequence[ImageInput]) -> Iterator[list[Any]]:
+        """Batches of prepared pictures; the next batch is decoded while the caller encodes this one."""
+        size = self.embed_batch_size
+        with ThreadPoolExecutor(_DECODERS, thread_name_prefix="triptych-decode") as threads:
+            coming = self._submit(threads, images[:size])
+            for start in range(size, len(images) + size, size):
+                batch = [future.result() for future in coming]
+                coming = self._submit(threads, images[start : start + size])
+                yield batch
+
+    def _submit(self, threads: ThreadPoolExecutor, images: Sequence[ImageInput]) -> list[Future[Any]]:
+        # A PIL object may stand twice in a batch, and it must not be loaded by two threads at once.
+        sources = [open_picture(image) if isinstance(image, Image.Image) else image for image in images]
+        return [threads.submit(self._prepare, source) for source in sources]
 
     def _prepare(self, image: ImageInput) -> Any:
         return self._loaded.prepare_image(open_picture(image))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -15,18 +14,14 @@ from typing import Any, Final
 import numpy as np
 
 from rag.encoders.backend import Floats, Integers, TensorBackend, file_digest
+from rag.encoders.hub import WEIGHTS, weight_files
 from rag.encoders.preprocess import Interpolation, PixelRecipe
 from rag.errors import EncoderError, MissingExtra
 
-__all__ = ["ALLOW_DOWNLOADS", "TorchBackend", "pixel_recipe", "resolve"]
-
-ALLOW_DOWNLOADS: Final = "TRIPTYCH_ALLOW_DOWNLOADS"
-"""The environment variable that lets a model be fetched from the hub."""
+__all__ = ["TorchBackend", "pixel_recipe", "require_torch"]
 
 _PRECISIONS: Final = {"auto": "float32", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _RESAMPLING: Final[Mapping[int, Interpolation]] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
-_WEIGHTS: Final = ("model*.safetensors", "pytorch_model*.bin")
-_SMALL_FILES: Final = ["*.json", "*.txt", "*.model"]
 
 
 class TorchBackend(TensorBackend):
@@ -53,7 +48,9 @@ class TorchBackend(TensorBackend):
                 "`triptych encoders` lists models that are known to work",
             )
         self.name, self._folder, self._precision = name, folder, _PRECISIONS[precision]
-        self._files = _weight_files(name, folder)
+        self._files = weight_files(folder)
+        if not self._files:
+            raise _broken(folder, f"there are no weights ({' or '.join(WEIGHTS)})")
         self._device = _device(device)
         parsed = _parsed_config(folder)
         self._dim = int(parsed.projection_dim)
@@ -141,38 +138,6 @@ def require_torch(name: str) -> None:
         raise MissingExtra(f"the encoder {name!r}", "clip")
 
 
-def resolve(model: str) -> Path:
-    """The folder of a Hugging Face id in the local cache; it is fetched only where TRIPTYCH_ALLOW_DOWNLOADS=1.
-
-    Raises:
-        EncoderError: it is not in the cache and may not, or cannot, be fetched.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    allowed = os.environ.get(ALLOW_DOWNLOADS, "").lower() in ("1", "true", "yes")
-    try:
-        folder = Path(
-            snapshot_download(model, allow_patterns=[*_SMALL_FILES, _WEIGHTS[0]], local_files_only=not allowed)
-        )
-        if allowed and not any(folder.glob(_WEIGHTS[0])):
-            snapshot_download(model, allow_patterns=[_WEIGHTS[1]])
-        return folder
-    except HFValidationError as exc:
-        raise EncoderError(f"{model!r} is not a Hugging Face id", "owner/model", "`triptych encoders`") from exc
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as exc:
-        if allowed:
-            reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-            raise EncoderError(
-                f"the encoder {model!r} could not be fetched ({reason})", "", "check the name and the network"
-            ) from exc
-        raise EncoderError(
-            f"the encoder {model!r} is not on this machine",
-            "nothing is fetched unless you allow it",
-            f"set {ALLOW_DOWNLOADS}=1 and try again, or give a folder; `triptych encoders` lists the aliases",
-        ) from exc
-
-
 def pixel_recipe(config: Mapping[str, Any]) -> PixelRecipe:
     """The recipe of a `CLIPImageProcessor` configuration, equal to transformers' `CLIPImageProcessorPil`.
 
@@ -255,13 +220,6 @@ def _processor_config(folder: Path) -> Mapping[str, Any]:
     return config
 
 
-def _weight_files(name: str, folder: Path) -> list[Path]:
-    for pattern in _WEIGHTS:
-        if files := sorted(folder.glob(pattern)):
-            return files
-    raise _broken(folder, f"there are no weights ({' or '.join(_WEIGHTS)}) for {name!r}")
-
-
 def _parsed_config(folder: Path) -> Any:
     from transformers import CLIPConfig
 
@@ -275,7 +233,7 @@ def _tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise _broken(folder, f"the tokenizer cannot be loaded: {exc}") from exc
     if getattr(tokenizer, "backend_tokenizer", None) is None:

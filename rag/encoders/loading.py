@@ -44,7 +44,8 @@ def load_backend(name: str, device: str, backend: str, precision: str, threads: 
 
 
 def _torch(name: str, info: EncoderInfo | None, folder: Path, device: str, precision: str) -> Backend:
-    from rag.encoders.hf_clip import TorchBackend, require_torch, resolve
+    from rag.encoders.hf_clip import TorchBackend, require_torch
+    from rag.encoders.hub import resolve
 
     require_torch(name)
     if info is None and folder.is_dir():

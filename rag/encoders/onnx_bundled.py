@@ -62,11 +62,15 @@ class OnnxBackend(TensorBackend):
 
     def run_text(self, ids: Integers, mask: Integers) -> Floats:
         """(b, t) int64 ids and mask → (b, dim) float32."""
-        return self._run(self._text_tower, {"input_ids": ids, "attention_mask": mask})
+        with self._lock:
+            tower = self._text_tower
+        return self._run(tower, {"input_ids": ids, "attention_mask": mask})
 
     def run_image(self, pixels: Floats) -> Floats:
         """(b, 3, size, size) float32 → (b, dim) float32."""
-        return self._run(self._image_tower, {"pixel_values": pixels})
+        with self._lock:
+            tower = self._image_tower
+        return self._run(tower, {"pixel_values": pixels})
 
     @cached_property
     def _digest(self) -> str:

@@ -26,7 +26,9 @@ def window_bounds(count: int, window: int) -> list[tuple[int, int]]:
 
 
 def cut(text: str, tokens: Tokens, window: int) -> list[Window]:
-    """The windows of one text; a text that fits is one window with all its characters."""
+    """The windows of one text; a text that fits is one window with all its characters, one without tokens is empty."""
+    if not tokens.ids:
+        return [Window((), "")]
     bounds = window_bounds(len(tokens.ids), window)
     if len(bounds) == 1:
         return [Window(tokens.ids, text)]
