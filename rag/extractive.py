@@ -21,9 +21,7 @@ _LONGEST: Final = 400
 _NEAREST: Final = 3
 """A picture among this many first hits is shown although no word of the question goes with it: retrieval saw it."""
 _ABBREVIATED = "".join(rf"(?<!\b{short}\.)" for short in ("Dr", "Mr", "Mrs", "Ms", "St", "Fig", "Eq", "No", "vs", "cf"))
-_END = re.compile(
-    rf"(?:(?<=[.!?])|(?<=[.!?][\"'”’)])){_ABBREVIATED}[^\S\n]+(?=[^\sa-z])|(?<=[。！？])|\s*\n\s*"
-)
+_END = re.compile(rf"(?:(?<=[.!?])|(?<=[.!?][\"'”’)])){_ABBREVIATED}[^\S\n]+(?=[^\sa-z])|(?<=[。！？])|\s*\n\s*")
 _STOP_WORDS: Final = frozenset(
     re.findall(
         r"\w+",
