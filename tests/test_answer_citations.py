@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,7 +70,7 @@ def test_a_stream_says_the_same_however_it_is_cut(text, cuts):
     """The pieces of the filter join to the cleaned whole, for every way to cut the text."""
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     cleaner = CitationFilter(KNOWN)
-    pieces = [cleaner.feed(text[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [cleaner.feed(text[start:end]) for start, end in pairwise(edges)]
     assert "".join([*pieces, cleaner.finish()]) == keep_known(text, KNOWN)
 
 

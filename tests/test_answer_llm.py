@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -52,7 +53,7 @@ def test_importing_the_answerer_loads_no_frame():
 def test_openai_itself_needs_a_key(monkeypatch):
     """Without base URL a key must come from the argument or the environment; the error says what to do."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with pytest.raises(InputError, match="without a key.*allowed:.*set OPENAI_API_KEY"):
+    with pytest.raises(InputError, match=r"without a key.*allowed:.*set OPENAI_API_KEY"):
         load_llm("gpt-4o")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-environment")
     assert load_llm("gpt-4o").api_key == "sk-from-environment"
@@ -83,7 +84,7 @@ def test_a_timeout_or_window_of_nothing_is_refused(changes):
 
 def test_a_model_without_chat_completions_is_refused():
     """A model that LlamaIndex knows to lack the endpoint is refused before anything is sent."""
-    with pytest.raises(InputError, match="gpt-5.2-pro.*allowed: models with a chat-completions endpoint"):
+    with pytest.raises(InputError, match=r"gpt-5\.2-pro.*allowed: models with a chat-completions endpoint"):
         load_llm("gpt-5.2-pro", api_key="sk-given")
 
 
@@ -133,9 +134,8 @@ def test_a_url_without_v1_is_told_how_to_end():
 def test_what_the_server_refuses_is_told_in_one_line(reply, expected):
     """Every kind of refusal has its own line, asked once, the server's words in it and the key not."""
     with OpenAIServer([reply]) as server:
-        pytest.raises(LLMError, ask, server.url).match(expected)
-        failure(server.url)
-    assert server.calls == 2
+        assert re.search(expected, failure(server.url))
+    assert server.calls == 1
 
 
 @pytest.mark.parametrize(("status", "expected"), [(429, "quota"), (500, "server's log"), (503, "server's log")])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pypdfium2 as pdfium
-from pypdfium2 import raw  # type: ignore[import-untyped]
+from pypdfium2 import raw
 
 from ingestion.document import Block, ParsedDocument, Picture, one_line
 from ingestion.readers._builder import CAPTION_LABEL, TINY, Builder
