@@ -84,7 +84,7 @@ def embedding_text(node: TextNode, spans: Spans, window: int) -> str:
 
 
 def embed(nodes: Sequence[TextNode], encoder: Encoder) -> None:
-    """Give passages the vector of `embedding_text`; pictures that of what they show, and of their words if there are any.
+    """Give passages the vector of `embedding_text`, pictures that of what they show and that of their words, if any.
 
     Raises PictureError, before any node is given a vector, where a picture cannot be opened.
     """
