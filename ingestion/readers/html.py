@@ -28,7 +28,7 @@ _BLOCKS: Final = frozenset(
         *("ol", "p", "section", "summary", "ul"),
     }
 )
-_MAX_DEPTH: Final = 400
+_MAX_DEPTH: Final = 120
 """Deeper nesting is flattened to its text: a page made to exhaust the stack must not."""
 
 
@@ -152,6 +152,7 @@ class _Walker:
             self.figure(tag, depth)
         elif depth > _MAX_DEPTH:
             self._inline.append(tag.get_text(" "))
+            self.builder.omit("structure", f"elements nested deeper than {_MAX_DEPTH} are kept as plain text")
         elif name in _BLOCKS:
             self.block(tag, name, depth)
         else:

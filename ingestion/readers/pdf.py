@@ -14,7 +14,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+<<<<<<< HEAD
 import pypdfium2 as pdfium
+=======
+import pypdfium2 as pdfium
+>>>>>>> ingestion
 from pypdfium2 import raw
 
 from ingestion.document import Block, ParsedDocument, Picture, one_line
@@ -27,6 +31,8 @@ CAPTION_REACH: Final = 90.0
 _HYPHEN: Final = re.compile("(\\w)(?:[\ufffe\x02\u00ad]\r?\n?|-\r?\n(?=[a-zß-öø-ÿ]))")
 _SENTENCE_END: Final = (".", "!", "?", ":", ";", "。", ".”", '."', ".)")
 _MAX_CAPTION: Final = 600
+_UNSAID: Final = ("", "untitled", "unspecified", "anonymous")
+"""What programs write into metadata that nobody filled in."""
 
 
 def read(path: Path, root: Path) -> ParsedDocument:
@@ -196,7 +202,8 @@ class _Reader:
         except (pdfium.PdfiumError, ValueError):
             return {}
         known = {key.lower(): one_line(value) for key, value in fields.items()}
-        return {key: known[key] for key in ("title", "author", "subject", "keywords") if known.get(key)}
+        kept = ("title", "author", "subject", "keywords")
+        return {key: known[key] for key in kept if known.get(key, "").lower() not in _UNSAID}
 
 
 def _bare(title: str) -> str:

@@ -1,0 +1,89 @@
+"""The readers over real and hostile files from outside of the repository; skipped by name where they are missing."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ingestion.readers import image, read, reader_name
+from rag.errors import SourceError, TriptychError
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def folder(name: str) -> Path:
+    path = SHARED / name
+    if not path.is_dir():
+        pytest.skip(f"{name} is not here")
+    return path
+
+
+@pytest.mark.slow
+def test_every_real_document_is_read_or_refused_in_one_line():
+    outcomes: Counter[str] = Counter()
+    refused = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        root = folder("docs-ingestion")
+        for path in sorted(root.rglob("*")):
+            if not path.is_file() or reader_name(path) is None:
+                continue
+            try:
+                document = read(path, root)
+            except TriptychError as exc:
+                refused.add(path.name)
+                outcomes["lines of messages"] += str(exc).count("\n") + 1
+                continue
+            outcomes["read"] += 1
+            outcomes["pictures"] += len(document.pictures)
+    assert refused == {"2206.01062_pg3.pdf", "libreoffice-writer-password.pdf", "unreadablemetadata.pdf"}
+    assert outcomes["lines of messages"] == len(refused)
+    assert outcomes["read"] > 300
+    assert outcomes["pictures"] >= 100
+
+
+def test_every_figure_of_a_real_course_is_found_with_its_words():
+    root = folder("markdown-image-processing")
+    figures = [json.loads(line) for line in (root / "figures.jsonl").read_text(encoding="utf-8").splitlines()]
+    docs = root / "docs"
+    read_docs = {name: read(docs / name, docs) for name in {figure["doc"] for figure in figures}}
+    looked_for = 0
+    for figure in figures:
+        path = docs / figure["image"]
+        # One alt text of the list runs on into the text, because its closing brace stands on a line of its own.
+        alt = figure["alt"].split("'\n}")[0]
+        document = read_docs[figure["doc"]]
+        if not path.is_file() or path.suffix == ".svg":
+            assert any(path.name in warning.what for warning in document.warnings)
+            assert any(alt in block.text for block in document.blocks if block.kind == "caption")
+            continue
+        looked_for += 1
+        found = [picture for picture in document.pictures if picture.data == path.read_bytes()]
+        assert (alt, figure["caption"]) in [(picture.alt, picture.caption) for picture in found], figure
+    assert looked_for >= 75
+
+
+@pytest.mark.slow
+def test_hostile_pictures_end_as_the_manifest_says():
+    root = folder("hostile-images")
+    entries = [json.loads(line) for line in (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    disagreed = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for entry in entries:
+            path = root / entry["file"]
+            try:
+                (picture,) = image.read(path, path.parent).pictures
+                outcome = True
+                turned = entry["orientation"] in (5, 6, 7, 8)
+                size = entry["size"][::-1] if turned else entry["size"]
+                assert [picture.width, picture.height] == size, entry
+            except SourceError:
+                outcome = False
+            if outcome != bool(entry["loads"]):
+                disagreed.append((entry["file"], entry["format"], outcome))
+    assert disagreed == []
