@@ -84,11 +84,7 @@ def embedding_text(node: TextNode, spans: Spans, window: int) -> str:
 
 
 def embed(nodes: Sequence[TextNode], encoder: Encoder) -> None:
-<<<<<<< HEAD
-    """Give passages the vector of `embedding_text`; pictures that of what they show, and that of their words.
-=======
     """Give passages the vector of `embedding_text`, pictures that of what they show and that of their words, if any.
->>>>>>> ingestion
 
     Raises PictureError, before any node is given a vector, where a picture cannot be opened.
     """

@@ -14,11 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-<<<<<<< HEAD
 import pypdfium2 as pdfium
-=======
-import pypdfium2 as pdfium
->>>>>>> ingestion
 from pypdfium2 import raw
 
 from ingestion.document import Block, ParsedDocument, Picture, one_line
