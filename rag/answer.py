@@ -81,7 +81,8 @@ class Answerer:
         """Answer `question` from `hits`, best first; `passages[hit.id]` is a hit's text with its neighbours.
 
         `image` is the question's own picture. Without hits no model is asked. Raises InputError where the question
-        is empty or leaves no room in the budget, PictureError where `image` cannot be opened, LLMError where the model fails.
+        is empty or leaves no room in the budget, PictureError where `image` cannot be opened, LLMError where the model
+        fails.
         """
         prepared = self._prepare(question, hits, passages, image)
         if isinstance(prepared, Answer):
