@@ -81,7 +81,8 @@ class Answerer:
         """Answer `question` from `hits`, best first; `passages[hit.id]` is a hit's text with its neighbours.
 
         `image` is the question's own picture. Without hits no model is asked. Raises InputError where the question
-        leaves no room in the budget, PictureError where `image` cannot be opened, LLMError where the model fails.
+        is empty or leaves no room in the budget, PictureError where `image` cannot be opened, LLMError where the model
+        fails.
         """
         prepared = self._prepare(question, hits, passages, image)
         if isinstance(prepared, Answer):
@@ -158,6 +159,8 @@ class Answerer:
         self, question: str, hits: Sequence[Hit], passages: Mapping[str, str], image: str | Path | None
     ) -> Answer | Request:
         """The request to make, or the answer where there is none to make."""
+        if not question.strip() and image is None:
+            raise InputError("an empty question", "allowed: words, a picture, or both", "ask something")
         if self.llm is None:
             return extract(question, hits, passages, by_picture=image is not None, max_pictures=self.max_pictures)
         if not hits:
@@ -166,10 +169,9 @@ class Answerer:
         picture = load_picture(image, self.picture_bound) if image is not None and places else None
         nonce = secrets.token_hex(8)
         system = render("answer_system", {"nonce": nonce, "abstention": load("abstention")})
-        unseen = (
-            "\nThe question came with a picture that you are not shown." if image is not None and not picture else ""
-        )
-        asked = f"{harmless(question)}{unseen}"
+        asked = harmless(question).strip() or "What do the documents say about this picture?"
+        if image is not None and not picture:
+            asked += "\nThe question came with a picture that you are not shown."
         material = gather(
             hits,
             passages,

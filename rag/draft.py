@@ -44,7 +44,10 @@ class Draft:
         return self._grown(self._filter.feed(piece))
 
     def finish(self, usage: Mapping[str, int]) -> tuple[str, Answer]:
-        """The last piece (may be empty), and the answer. What cites nothing that was sent says so, and counts as abstained."""
+        """The last piece (may be empty), and the answer.
+
+        An answer that cites nothing that was sent says so, and counts as abstained.
+        """
         last = self._grown(self._filter.finish())
         cited = cited_numbers(self._text)
         refused = _plain(load("abstention")) in _plain(self._text)

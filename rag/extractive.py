@@ -74,7 +74,8 @@ def extract(
 ) -> Answer:
     """Quote the sentences that share most with the question, each word weighted by its rarity among all sentences.
 
-    Deterministic; ties go to the better rank, then to the earlier sentence. Abstains where no word of any hit is a
+    A sentence of the n-th hit counts 10 / (9 + n) of that, for retrieval knows more than shared words. Deterministic;
+    ties go to the better rank, then to the earlier sentence. Abstains where no word of any hit is a
     word of the question, except for a question `by_picture`, whose nearest pictures are the answer.
     """
     asked = content_words(question)
@@ -117,9 +118,13 @@ def _weights(asked: frozenset[str], texts: Sequence[frozenset[str]]) -> dict[str
 
 def _best(candidates: Sequence[_Sentence], weights: Mapping[str, float], count: int) -> list[_Sentence]:
     """The `count` best sentences with at least half of the best one's score, best first."""
-    scored = [(sum(w for word, w in weights.items() if word in sentence.words), sentence) for sentence in candidates]
+    scored = [(_score(sentence, weights), sentence) for sentence in candidates]
     ranked = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])[:count]
     return [sentence for score, sentence in ranked if score >= ranked[0][0] / 2]
+
+
+def _score(sentence: _Sentence, weights: Mapping[str, float]) -> float:
+    return sum(weight for word, weight in weights.items() if word in sentence.words) * 10 / (9 + sentence.number)
 
 
 def _caption_words(hit: Hit) -> frozenset[str]:

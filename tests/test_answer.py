@@ -164,6 +164,16 @@ def test_a_question_picture_that_cannot_be_shown_is_told_and_one_that_cannot_be_
     assert server.calls == 1
 
 
+def test_a_question_needs_words_or_a_picture(hits):
+    """An empty question is an error; a picture alone asks what the documents say about it."""
+    with OpenAIServer(["A bar [4]."]) as server:
+        for one in (answerer(server), Answerer()):
+            with pytest.raises(InputError, match="an empty question"):
+                one.answer(" ", hits)
+        answerer(server).answer("", hits, image=hits[3].image)
+    assert "Question: What do the documents say about this picture?" in server.requests[0].text
+
+
 def test_remote_pictures_go_as_urls(hits):
     """A picture hit with an https URL is sent by that URL, not fetched."""
     remote = Hit(1, "r", 1.0, "image", "", "A map", "https://example.org/map.png?x=1", "a.html", None, "")

@@ -91,6 +91,13 @@ def test_neighbours_are_quoted_under_their_hit_and_a_sentence_only_once():
     ]
 
 
+def test_rank_decides_between_equal_sentences_and_shared_words_between_unequal_ones():
+    """A rare shared word outweighs the rank; with equal words the better hit is quoted first."""
+    hits = [passage(1, "A red kite flies."), passage(2, "A red gull flies."), passage(3, "A red gull sleeps.")]
+    numbers = [citation.marker for citation in ask("red gull", hits).citations]
+    assert numbers == ["[2]", "[3]"]
+
+
 def test_quotes_carry_no_foreign_markers_and_no_control_characters():
     """A document's own `[2]` reads `(2)`, and terminal escapes do not reach the terminal."""
     answer = ask("gull", [passage(1, "The gull \x1b[31mis white [2].")])
