@@ -286,7 +286,7 @@ class Corpus:
         return parse_filter(joined) if joined else None
 
     def _llm(self, llm: str | LLM | None) -> LLM | None:
-        from rag.llm import load_llm
+        from rag.answer import load_llm
 
         if llm is not None and not isinstance(llm, str):
             return llm

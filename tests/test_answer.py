@@ -9,9 +9,9 @@ import threading
 import pytest
 from PIL import Image
 
-from rag.answer import Answerer
+from rag.answer.answerer import Answerer
+from rag.answer.llm import load_llm
 from rag.errors import InputError, PictureError
-from rag.llm import load_llm
 from rag.schema import Hit
 from tests.openai_server import KEY, MODEL, OpenAIServer, Reply
 

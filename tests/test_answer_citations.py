@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.citations import CitationFilter, cited_numbers, keep_known
+from rag.answer.citations import CitationFilter, cited_numbers, keep_known
 
 KNOWN = {1, 2, 3}
 TEXTS = st.text(alphabet="[[]]1234, ;-–ab.\n\t", max_size=40)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answer import Answerer
-from rag.extractive import content_words, sentences
+from rag.answer.answerer import Answerer
+from rag.answer.extractive import content_words, sentences
 from rag.schema import Hit
 
 

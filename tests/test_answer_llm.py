@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from rag.answer import Answerer
+from rag.answer.answerer import Answerer
+from rag.answer.llm import OPENAI_URL, load_llm
 from rag.errors import InputError, LLMError
-from rag.llm import OPENAI_URL, load_llm
 from rag.schema import Hit
 from tests.openai_server import KEY, MODEL, OpenAIServer, Reply
 
@@ -43,7 +43,7 @@ def test_no_name_is_no_model(name):
 def test_importing_the_answerer_loads_no_frame():
     """`import rag.answer` and an extractive answer load neither llama_index nor openai."""
     code = (
-        "import sys; from rag.answer import Answerer; from rag.llm import load_llm;"
+        "import sys; from rag.answer.answerer import Answerer; from rag.answer.llm import load_llm;"
         "Answerer(load_llm('')).answer('q', []);"
         "assert not {'llama_index', 'openai', 'httpx', 'torch'} & {name.split('.')[0] for name in sys.modules}"
     )

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from rag.answer.material import estimate_tokens, gather, harmless, load_picture, unmarked
 from rag.errors import PictureError
-from rag.material import estimate_tokens, gather, harmless, load_picture, unmarked
 from rag.schema import Hit
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

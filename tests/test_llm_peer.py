@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rag.answer import Answerer
-from rag.llm import load_llm
+from rag.answer.answerer import Answerer
+from rag.answer.llm import load_llm
 from rag.schema import Hit
 
 pytest.importorskip("torch")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.llms.openai_like import OpenAILike
 
-from rag.llm import llm_errors
+from rag.answer.llm import llm_errors
 
 if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseAsyncGen, ChatResponseGen

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from prompts import load, render
-from rag.draft import AnswerStream, AsyncAnswerStream, Draft, Request, completed, usage_of
+from rag.answer.draft import AnswerStream, AsyncAnswerStream, Draft, Request, completed, usage_of
+from rag.answer.extractive import extract
+from rag.answer.llm import EXTRACTIVE
+from rag.answer.material import Material, Picture, estimate_tokens, gather, harmless, load_picture
 from rag.errors import InputError
-from rag.extractive import extract
-from rag.llm import EXTRACTIVE
-from rag.material import Material, Picture, estimate_tokens, gather, harmless, load_picture
 from rag.schema import Answer, Hit
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _WINDOW_SHARE: Final = 0.75
 class Answerer:
     """Answers from hits, by an LLM, or without one by quoting (`llm=None`).
 
-    `token_budget` bounds the text of a request by `rag.material.estimate_tokens`, which errs on the high side; three
+    `token_budget` bounds the text of a request by `material.estimate_tokens`, which errs on the high side; three
     quarters of the LLM's context window bound it too. `max_pictures` bounds the pictures of a request, the question's
     own counted first; `picture_bound` is their longest side in pixels. `multimodal=False` sends captions alone; by
     default the LLM's own attribute `multimodal` decides, and an LLM without it is taken to see.

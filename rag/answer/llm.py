@@ -64,7 +64,7 @@ def load_llm(
             )
     _check_positive("timeout in seconds", timeout)
     _check_positive("context window in tokens", context_window)
-    from rag.chat_model import ChatModel
+    from rag.answer.chat_model import ChatModel
 
     try:
         return ChatModel(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from prompts import load
-from rag.citations import CitationFilter, cited_numbers
-from rag.material import Material
+from rag.answer.citations import CitationFilter, cited_numbers
+from rag.answer.material import Material
 from rag.schema import Answer, Citation
 
 if TYPE_CHECKING:

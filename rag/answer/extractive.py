@@ -9,8 +9,8 @@ from math import log
 from typing import Final
 
 from prompts import load
-from rag.llm import EXTRACTIVE
-from rag.material import unmarked
+from rag.answer.llm import EXTRACTIVE
+from rag.answer.material import unmarked
 from rag.schema import Answer, Citation, Hit
 
 __all__ = ["content_words", "extract", "sentences"]
