@@ -21,6 +21,10 @@ def _place(hit: Hit) -> str:
     return f"{hit.source}{page}{section}"
 
 
+def _wrapped(paragraph: str) -> list[str]:
+    return textwrap.wrap(paragraph, _WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+
+
 def hit_lines(hit: Hit, explain: bool = False) -> list[str]:
     """A hit in two to four lines; with `explain` one more line per leg."""
     words = (hit.caption or hit.text) if hit.modality == "image" else hit.text
@@ -40,12 +44,12 @@ def hit_lines(hit: Hit, explain: bool = False) -> list[str]:
 
 def answer_lines(answer: Answer) -> list[str]:
     """An answer, its citations and its pictures."""
-    lines = [line for paragraph in answer.answer.splitlines() for line in (textwrap.wrap(paragraph, _WIDTH) or [""])]
+    lines = [line for paragraph in answer.answer.splitlines() for line in _wrapped(paragraph)]
     if answer.citations:
         lines += ["", "Citations"]
         lines += [f"  {citation.marker} {_place(citation.hit)}" for citation in answer.citations]
-    if answer.images:
-        lines += ["", "Pictures", *(f"  {image}" for image in answer.images)]
+    if unnamed := [image for image in answer.images if image not in answer.answer]:
+        lines += ["", "Pictures", *(f"  {image}" for image in unnamed)]
     return lines
 
 

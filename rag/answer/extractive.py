@@ -40,6 +40,8 @@ class _Sentence:
     text: str
     number: int
     words: frozenset[str]
+    following: str
+    """The next sentence of the same passage; empty at its end."""
 
 
 def content_words(text: str) -> frozenset[str]:
@@ -86,7 +88,7 @@ def extract(
     supported = bool(quoted) or any(asked & _caption_words(hits[n - 1]) for n in shown) or (by_picture and bool(shown))
     if not supported and not shown:
         return Answer(question, load("abstention"), True, (), (), EXTRACTIVE)
-    quotes = [f"“{_clipped(unmarked(sentence.text))}” [{sentence.number}]" for sentence in quoted]
+    quotes = [f"“{_clipped(unmarked(text))}” [{sentence.number}]" for text, sentence in _with_following(quoted)]
     pictures = [_picture_line(n, hits[n - 1]) for n in shown]
     head = _OPENING if supported else f"{load('abstention')} The nearest pictures, found without any word in common:"
     listed = ["Pictures:", *pictures] if supported and pictures else pictures
@@ -106,8 +108,9 @@ def _candidates(hits: Sequence[Hit], passages: Mapping[str, str]) -> list[_Sente
     found: dict[str, _Sentence] = {}
     for number, hit in enumerate(hits, 1):
         if hit.modality == "text":
-            for text in sentences(passages.get(hit.id) or hit.text):
-                found.setdefault(text.casefold(), _Sentence(text, number, content_words(text)))
+            told = sentences(passages.get(hit.id) or hit.text)
+            for text, following in zip(told, [*told[1:], ""], strict=True):
+                found.setdefault(text.casefold(), _Sentence(text, number, content_words(text), following))
     return list(found.values())
 
 
@@ -121,6 +124,14 @@ def _best(candidates: Sequence[_Sentence], weights: Mapping[str, float], count: 
     scored = [(_score(sentence, weights), sentence) for sentence in candidates]
     ranked = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])[:count]
     return [sentence for score, sentence in ranked if score >= ranked[0][0] / 2]
+
+
+def _with_following(quoted: Sequence[_Sentence]) -> list[tuple[str, _Sentence]]:
+    """What is quoted of each sentence: the best one with the sentence after it, which often holds the reason."""
+    texts = [sentence.text for sentence in quoted]
+    if quoted and quoted[0].following not in ("", *texts):
+        texts[0] = f"{texts[0]} {quoted[0].following}"
+    return list(zip(texts, quoted, strict=True))
 
 
 def _score(sentence: _Sentence, weights: Mapping[str, float]) -> float:
