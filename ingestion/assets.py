@@ -12,8 +12,9 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
-from ingestion.picture import DECODE_ERRORS, inspect, opened
+from ingestion.picture import inspect, opened
 from rag.errors import PictureError, StoreError
+from rag.pictures import DAMAGE
 
 _WEB_SAFE: Final = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 _PNG_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
@@ -81,7 +82,7 @@ def _as_png(data: bytes) -> bytes:
         try:
             upright = _upright(image)
             _png_ready(upright).save(buffer, "PNG")
-        except DECODE_ERRORS as exc:
+        except DAMAGE as exc:
             raise PictureError(f"the picture cannot be converted to PNG ({exc})", advice="save it as PNG") from exc
     return buffer.getvalue()
 
@@ -90,7 +91,7 @@ def _upright(image: Image.Image) -> Image.Image:
     """Turned as its EXIF says; as stored where the EXIF is damaged."""
     try:
         return ImageOps.exif_transpose(image)
-    except DECODE_ERRORS:
+    except DAMAGE:
         return image
 
 

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from io import BytesIO
 from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
 from rag.errors import PictureError
+from rag.pictures import DAMAGE, MAX_PIXELS, known_formats
 
-MAX_PIXELS: Final = 178_956_970
-"""The size at which Pillow itself speaks of a decompression bomb; held here even where a program lifts Pillow's
-limit."""
-
-# No EPS (runs Ghostscript), no WMF, no PDF: formats whose decoding starts programs or stays undefined off Windows.
-FORMATS: Final = (
-    *("PNG", "JPEG", "MPO", "GIF", "WEBP", "TIFF", "BMP", "DIB", "AVIF", "JPEG2000", "PPM"),
-    *("TGA", "QOI", "ICO", "ICNS", "SGI", "DDS", "PSD", "PCX", "FLI"),
-)
 MIMES: Final = {
     **{"PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"},
     **{"TIFF": "image/tiff", "BMP": "image/bmp", "DIB": "image/bmp", "AVIF": "image/avif", "JPEG2000": "image/jp2"},
 }
-
-# What Pillow's decoders were seen to raise on damaged files (its own test pictures), besides OSError.
-DECODE_ERRORS: Final = (
-    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
-    *(MemoryError, NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError),
-)
 
 _TURNED: Final = frozenset({5, 6, 7, 8})
 _ORIENTATION: Final = 0x0112
@@ -61,21 +44,14 @@ def opened(data: bytes) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(BytesIO(data), formats=_known_formats())
+            image = Image.open(BytesIO(data), formats=known_formats())
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{image.width}×{image.height} pixels")
             image.load()
-        except DECODE_ERRORS as exc:
+        except DAMAGE as exc:
             raise _picture_error(data, exc) from exc
         with image:
             yield image
-
-
-@cache
-def _known_formats() -> tuple[str, ...]:
-    """FORMATS as far as this Pillow was built with them."""
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def inspect(data: bytes) -> PictureInfo:
@@ -96,7 +72,7 @@ def _exif(image: Image.Image) -> tuple[int, str]:
         exif = image.getexif()
         orientation = exif.get(_ORIENTATION, 1)
         described = exif.get(0x010E, "")
-    except DECODE_ERRORS:
+    except DAMAGE:
         return 1, str(text)
     if isinstance(described, bytes):
         described = described.decode("utf-8", "ignore")
@@ -106,7 +82,7 @@ def _exif(image: Image.Image) -> tuple[int, str]:
 def _frames(image: Image.Image) -> int:
     try:
         return int(getattr(image, "n_frames", 1))
-    except DECODE_ERRORS:
+    except DAMAGE:
         return 1
 
 

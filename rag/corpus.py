@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ingestion.pipeline import IngestReport, ProgressEvent
     from rag.encoders import ClipEncoder
-    from rag.encoders.preprocess import ImageInput
+    from rag.pictures import ImageInput
     from rag.retriever import FusionRetriever
     from rag.store import FilterExpr, NamedVectorStore
 

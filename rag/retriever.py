@@ -19,7 +19,7 @@ from rag.schema import DENSE_LEGS, LEGS, LEXICAL, Hit, Leg, LegScore
 
 if TYPE_CHECKING:
     from rag.encoders import ClipEncoder
-    from rag.encoders.preprocess import ImageInput
+    from rag.pictures import ImageInput
     from rag.store import Candidates, FilterExpr, NamedVectorStore
 
 __all__ = ["FusedNode", "FusionRetriever", "Question", "parse_weights", "to_hit"]

@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from rag import pictures
 from rag.encoders import preprocess
-from rag.encoders.preprocess import CLIP, PixelRecipe, open_picture, to_pixels
+from rag.encoders.preprocess import CLIP, PixelRecipe, to_pixels
 from rag.errors import PictureError
+from rag.pictures import open_picture
 
 GOLDEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "clip-golden"
 NAMES = ("123_456", "208_495", "321_421", "389_535", "416_264", "456_123", "524_316")
@@ -127,7 +129,7 @@ def test_exif_rotation_is_applied(orientation):
     """All eight orientations show the same upright picture."""
     upright = Image.new("RGB", (3, 2), "white")
     upright.putpixel((0, 0), (0, 0, 0))
-    undo = preprocess._UPRIGHT.get(orientation)
+    undo = pictures._UPRIGHT.get(orientation)
     inverse = {
         Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
         Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
@@ -207,7 +209,7 @@ def test_a_closed_picture_is_refused(tmp_path):
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(monkeypatch):
     """The header alone decides."""
-    monkeypatch.setattr(preprocess, "MAX_PIXELS", 99)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 99)
     with pytest.raises(PictureError, match="too many pixels"):
         open_picture(encoded(Image.new("1", (10, 10)), "PNG"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from prompts import render
 from rag.errors import PictureError
+from rag.pictures import open_picture
 from rag.schema import Hit
 
 __all__ = ["Block", "Material", "Picture", "estimate_tokens", "gather", "harmless", "load_picture", "unmarked"]
@@ -27,17 +27,7 @@ _JOINERS: Final = "\u200c\u200d"
 """Invisible, but Persian, Indic scripts and emoji are spelt with them."""
 _PNG_BOUND: Final = 500_000
 """Bytes above which a picture goes out as JPEG, whatever it came as."""
-_MAX_PIXELS: Final = 100_000_000
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    NotImplementedError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    Image.DecompressionBombError,
-)
+_LOSSY: Final = frozenset({".jpg", ".jpeg", ".webp"})
 """What Pillow raises on broken pictures."""
 
 
@@ -212,42 +202,9 @@ def load_picture(image: str | Path, bound: int) -> Picture:
     if scheme in ("http", "https"):
         return Picture(url=place)
     path = Path(unquote(urlsplit(place).path)) if scheme == "file" else Path(image)
-    try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > _MAX_PIXELS:
-                raise ValueError(f"{opened.width}×{opened.height} pixels")
-            lossy = opened.format in ("JPEG", "MPO", "WEBP")
-            opened.draft("RGB", (bound, bound))
-            return _encoded(_reduced(opened, bound), lossy)
-    except _UNREADABLE as exc:
-        raise PictureError(
-            f"picture {str(path)!r} cannot be opened ({' '.join(str(exc).split()) or type(exc).__name__})",
-            f"allowed: pictures that Pillow reads, up to {_MAX_PIXELS // 1_000_000} megapixels",
-            "convert it to PNG or JPEG",
-        ) from exc
-
-
-def _reduced(picture: Image.Image, bound: int) -> Image.Image:
-    picture = _rgb(ImageOps.exif_transpose(picture))
+    picture = open_picture(path)
     picture.thumbnail((bound, bound), Image.Resampling.LANCZOS)
-    return picture
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith(("I", "F")):
-        return _eight_bits(picture.convert("F")).convert("RGB")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
-    return picture.convert("RGB")
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """A grey picture of 16 or 32 bits; what goes beyond 255 is taken to reach up to 65535."""
-    brightest = max(picture.getextrema()[1:])
-    factor = 255.0 / 65535.0 if isinstance(brightest, float) and brightest > 255 else 1.0
-    return picture.point(lambda value: value * factor).convert("L")
+    return _encoded(picture, lossy=path.suffix.lower() in _LOSSY)
 
 
 def _encoded(picture: Image.Image, lossy: bool) -> Picture:

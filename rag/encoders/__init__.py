@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag.encoders.encoder import ClipEncoder, ImageInput, load_encoder
-    from rag.encoders.preprocess import open_picture
     from rag.encoders.registry import EncoderInfo, describe
+    from rag.pictures import open_picture
 
 _HOMES = {
     "ClipEncoder": "rag.encoders.encoder",

@@ -18,11 +18,11 @@ from PIL import Image
 
 from rag.encoders.backend import Backend, Floats, unit_rows
 from rag.encoders.loading import load_backend
-from rag.encoders.preprocess import ImageInput, open_picture
 from rag.encoders.registry import find
 from rag.encoders.windows import OVERLAP, cut, length_sorted, pool
 from rag.encoders.wrapped import WrappedBackend
 from rag.errors import InputError
+from rag.pictures import ImageInput, open_picture
 from rag.schema import Fingerprint
 
 __all__ = ["ClipEncoder", "ImageInput", "load_encoder"]
