@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -48,13 +48,13 @@ class Search:
 
     def run(self, node_of: Callable[[Mapping[str, Any]], BaseNode], complete: bool) -> Candidates:
         """Ask, cut at `depth`, complete. One request, a second only if a score is missing or equal scores overflow."""
-        points = self._first()
+        points, exhausted = self._first()
         ranked = {leg: _ordered(points[leg])[: self.depth] for leg in self.vectors}
         payloads = {str(p.id): p.payload or {} for leg in self.vectors for p in points[leg]}
         union = dict.fromkeys(point_id for ids in ranked.values() for point_id in ids)
         known = {leg: {str(p.id): float(p.score) for p in points[leg]} for leg in self.vectors}
         if complete:
-            self._complete(known, {point_id: payloads[point_id] for point_id in union})
+            self._complete(known, {point_id: payloads[point_id] for point_id in union}, exhausted)
         return Candidates(
             nodes={point_id: node_of(payloads[point_id]) for point_id in union},
             ranked=ranked,
@@ -64,37 +64,40 @@ class Search:
             },
         )
 
-    def _first(self) -> dict[Leg, Sequence[Any]]:
+    def _first(self) -> tuple[dict[Leg, Sequence[Any]], frozenset[Leg]]:
+        """The points of each leg, and the legs of which these are all that could score."""
         limit = self.depth + _SLACK
         found = self._ask(self.vectors, limit)
+        limits = dict.fromkeys(found, limit)
         cut = [leg for leg, points in found.items() if _tie_overflows(points, self.depth, limit)]
         if cut:
             found.update(self._ask({leg: self.vectors[leg] for leg in cut}, limit + _WIDER))
-        return found
+            limits.update(dict.fromkeys(cut, limit + _WIDER))
+        exact_legs = self.vectors if self.exact or not self.tunable else {LEXICAL}
+        return found, frozenset(leg for leg in exact_legs if leg in found and len(found[leg]) < limits[leg])
 
     def _ask(self, vectors: Mapping[Leg, Any], limit: int) -> dict[Leg, Sequence[Any]]:
         asked = [leg for leg, vector in vectors.items() if vector is not None]
         answers = self._batch([self._request(leg, self.filter, limit, with_payload=True) for leg in asked])
         return dict.fromkeys(vectors, ()) | dict(zip(asked, answers, strict=True))
 
-    def _complete(self, known: Mapping[Leg, dict[str, float]], payloads: Mapping[str, Mapping[str, Any]]) -> None:
+    def _complete(
+        self,
+        known: Mapping[Leg, dict[str, float]],
+        payloads: Mapping[str, Mapping[str, Any]],
+        exhausted: Set[Leg],
+    ) -> None:
         missing = {
             leg: [i for i, payload in payloads.items() if i not in known[leg] and leg in legs_of(payload)]
             for leg in self.vectors
         }
-        asked = [leg for leg, ids in missing.items() if ids and self.vectors[leg] is not None]
+        asked = [leg for leg in missing if missing[leg] and leg not in exhausted]
         exactly = replace(self, exact=True)
-        requests = [
-            exactly._request(
-                leg, models.Filter(must=[models.HasIdCondition(has_id=list(missing[leg]))]), len(missing[leg])
-            )
-            for leg in asked
-        ]
+        requests = [exactly._request(leg, _has_id(missing[leg]), len(missing[leg])) for leg in asked]
         for leg, points in zip(asked, self._batch(requests), strict=True):
             known[leg].update({str(point.id): float(point.score) for point in points})
-        if LEXICAL in missing:
-            for point_id in missing[LEXICAL]:
-                known[LEXICAL].setdefault(point_id, 0.0)
+        for point_id in missing.get(LEXICAL, ()):
+            known[LEXICAL].setdefault(point_id, 0.0)
 
     def _batch(self, requests: list[models.QueryRequest]) -> list[Sequence[Any]]:
         if not requests:
@@ -121,6 +124,10 @@ class Search:
             corpus = models.Filter(must=[models.HasVectorCondition(has_vector=LEXICAL)])
             return models.SearchParams(idf=models.IdfCorpusParams(corpus=corpus))
         return models.SearchParams(exact=True) if self.exact and leg != LEXICAL else None
+
+
+def _has_id(ids: Sequence[str]) -> models.Filter:
+    return models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
 
 
 def _equal(higher: float, lower: float) -> bool:

@@ -71,7 +71,7 @@ class Collection:
         self.manifest = replace(self.manifest, statistics={**self.manifest.statistics, **statistics})
 
     def upsert(self, points: Sequence[models.PointStruct]) -> None:
-        """Insert or replace points, their metadata fields recorded and indexed first."""
+        """Insert or replace points, their metadata fields recorded first (and on a server indexed)."""
         self._learn_fields(points)
         for start in range(0, len(points), BATCH):
             self.client.upsert(self.name, points=list(points[start : start + BATCH]), wait=True)
@@ -84,6 +84,16 @@ class Collection:
             self.client.update_vectors(self.name, points=vectors, wait=True)
         for point in points:
             self.client.set_payload(self.name, payload=point.payload, points=[point.id], wait=True)
+
+    def index_fields(self) -> None:
+        """Make the payload index of every field that lacks one of its type."""
+        schema = self.client.get_collection(self.name).payload_schema
+        for field, kind in self.fields.items():
+            present = schema.get(field_path(field))
+            if present is not None and present.data_type != kind:
+                self.client.delete_payload_index(self.name, field_name=field_path(field))
+            if kind != MIXED and (present is None or present.data_type != kind):
+                _index(self.client, self.name, field, kind)
 
     def delete_ids(self, ids: Iterable[str]) -> None:
         """Delete points by id; ids that are not there are no error."""
@@ -141,11 +151,9 @@ class Collection:
         if not changed:
             return
         self._merge("fields", changed)
-        for name, kind in changed.items():
-            if name in self.manifest.fields and self.engine.kind != "memory":
-                self.client.delete_payload_index(self.name, field_name=field_path(name))
-            _index(self.engine, self.name, name, kind)
         self.manifest = replace(self.manifest, fields=known)
+        if self.engine.kind == "server":
+            self.index_fields()
 
     def _merge(self, part: str, values: Mapping[str, Any]) -> None:
         # merged by key in the engine, so that two writers of one server never lose each other's entries
@@ -178,8 +186,9 @@ def _create(engine: Engine, name: str, manifest: Manifest, where: str) -> None:
         vectors = {leg: models.VectorParams(size=dim, distance=models.Distance.COSINE) for leg in DENSE_LEGS}
         sparse = {LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)}
         client.create_collection(name, vectors_config=vectors, sparse_vectors_config=sparse)
-    for field, kind in PAYLOAD_TYPES.items():
-        _index(engine, name, field, kind)
+    if engine.kind == "server":
+        for field, kind in PAYLOAD_TYPES.items():
+            _index(client, name, field, kind)
     client.upsert(name, points=[manifest.to_point()], wait=True)
 
 
@@ -190,8 +199,6 @@ def _require_legs(vectors: Any, dim: int, where: str) -> None:
         raise StoreError(f"{where} has vectors {sizes}", f"{', '.join(DENSE_LEGS)} of {dim}", "name another collection")
 
 
-def _index(engine: Engine, name: str, field: str, kind: str) -> None:
-    if kind == MIXED or engine.kind == "memory":
-        return
+def _index(client: Any, name: str, field: str, kind: str) -> None:
     schema = models.PayloadSchemaType(kind)
-    engine.client.create_payload_index(name, field_name=field_path(field), field_schema=schema, wait=True)
+    client.create_payload_index(name, field_name=field_path(field), field_schema=schema, wait=True)

@@ -322,6 +322,8 @@ def _scored(point: edge.ScoredPoint) -> models.ScoredPoint:
         score=point.score,
         payload=None if point.payload is None else without_twins(point.payload),
         vector=from_vector(point.vector),
+        shard_key=None,
+        order_value=None,
     )
 
 

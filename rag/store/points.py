@@ -70,7 +70,7 @@ class Codec:
             content["image_resource"]["data"] = None
         flat = dict(content["metadata"])
         self._relocate(content, flat)
-        _require_finite(node.node_id, flat)
+        _require_finite(node.node_id, node.metadata)
         flat.update(modality="image" if is_picture(node) else "text")
         if node.ref_doc_id:
             flat["doc_id"] = node.ref_doc_id

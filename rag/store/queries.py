@@ -43,7 +43,9 @@ def run_query(store: NamedVectorStore, query: VectorStoreQuery, **kwargs: Any) -
 
 def _one_leg(store: NamedVectorStore, query: VectorStoreQuery, leg: Leg, k: int) -> VectorStoreQueryResult:
     asked = _asked(query, leg)
-    found = store.candidates({leg: asked}, depth=k, filters=_filters(query), complete=False, node_ids=query.node_ids)
+    found = store.candidates(
+        {leg: asked}, depth=k, filters=_filters(query), complete=False, node_ids=query.node_ids or None
+    )
     ids = list(found.ranked[leg])
     return VectorStoreQueryResult(
         nodes=[found.nodes[i] for i in ids], similarities=[found.scores[leg][i] for i in ids], ids=ids

@@ -29,6 +29,7 @@ from rag.store.queries import run_query
 
 EXACT_UP_TO: Final = 20_000
 """Points up to which dense legs are searched exactly unless `exact` says otherwise: a scan takes milliseconds."""
+INDEX_FIELDS_FROM: Final = 1000
 
 Filters = FilterExpr | MetadataFilters | None
 
@@ -120,11 +121,18 @@ class NamedVectorStore(QdrantVectorStore):
         """Let go of the engine; calling it again does nothing."""
         self._collection.client.close()
 
-    def optimize(self) -> None:
-        """Build indexes after a large ingest. A server does so by itself, memory has none."""
-        if self.engine_kind == "embedded":
-            self._collection.client.optimize(self.collection_name)
-            self._collection.client.flush(self.collection_name)
+    def optimize(self, *, index_fields: bool | None = None) -> None:
+        """Build indexes after a large ingest. A server does so by itself, memory has none.
+
+        `index_fields` says whether the embedded engine gets payload indexes; None decides by size, for each costs a
+        flush to the disk, and below a thousand points a scan is as quick.
+        """
+        if self.engine_kind != "embedded":
+            return
+        if self.count() >= INDEX_FIELDS_FROM if index_fields is None else index_fields:
+            self._collection.index_fields()
+        self._collection.client.optimize(self.collection_name)
+        self._collection.client.flush(self.collection_name)
 
     @property
     def fingerprint(self) -> Fingerprint:
