@@ -1,0 +1,152 @@
+"""`Corpus` wires the parts together, and each part is an ordinary piece of LlamaIndex."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from rag import Corpus
+from rag.encoders.fake import fake_encoder
+from rag.errors import EncoderMismatch, InputError
+from rag.retriever import FusedNode
+from rag.settings import Settings
+from tests.openai_server import KEY, MODEL, OpenAIServer
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three short documents and two pictures about colours, small enough to know by heart."""
+    root = tmp_path / "documents"
+    root.mkdir()
+    Image.new("RGB", (80, 60), (220, 20, 20)).save(root / "door.png")
+    (root / "door.txt").write_text("The red door of the boathouse.")
+    Image.new("RGB", (80, 60), (20, 20, 220)).save(root / "sea.png")
+    (root / "paint.md").write_text(
+        "# Paint\n\n## Doors\n\nEvery door is painted red in spring.\n\n![The blue sea at noon](sea.png)\n\n"
+        "## Walls\n\nThe walls are white and need lime.\n"
+    )
+    (root / "lime.html").write_text("<html><body><h1>Lime</h1><p>Lime is burnt in the kiln at Ness.</p></body></html>")
+    return root
+
+
+@pytest.fixture
+def corpus(folder, tmp_path):
+    with Corpus.open(tmp_path / "corpus", encoder=fake_encoder()) as opened:
+        opened.ingest(folder)
+        yield opened
+
+
+def test_a_question_in_words_finds_passages_and_pictures_in_one_ranking(corpus):
+    hits = corpus.search("the red door", k=4)
+    assert {"text", "image"} <= {hit.modality for hit in hits}
+    assert "red" in (hits[0].text + hits[0].caption)
+    assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+
+
+def test_a_picture_as_the_question_finds_what_looks_like_it(corpus, tmp_path):
+    Image.new("RGB", (30, 30), (10, 10, 240)).save(tmp_path / "question.png")
+    best = corpus.search(image=tmp_path / "question.png", modality="image", k=1)[0]
+    assert best.caption == "The blue sea at noon"
+
+
+def test_words_and_a_picture_may_be_asked_together(corpus, tmp_path):
+    Image.new("RGB", (30, 30), (10, 10, 240)).save(tmp_path / "question.png")
+    legs = corpus.search("noon", image=tmp_path / "question.png", modality="image", k=1)[0].legs
+    assert set(legs) == {"image", "caption", "lexical"}
+
+
+def test_a_filter_holds_in_every_leg(corpus):
+    hits = corpus.search("red door lime", filters='title contains "Paint"', k=10)
+    assert hits
+    assert {Path(hit.source).name for hit in hits} == {"paint.md"}
+
+
+def test_a_second_corpus_over_the_same_folder_opens_with_its_own_encoder(folder, tmp_path):
+    with Corpus.open(tmp_path / "c", encoder="fake") as first:
+        first.ingest(folder)
+        found = [(hit.id, hit.score) for hit in first.search("red door")]
+    with Corpus.open(tmp_path / "c") as again:
+        assert [(hit.id, hit.score) for hit in again.search("red door")] == found
+        assert again.encoder.name == "fake"
+
+
+def test_another_encoder_is_refused(corpus, tmp_path):
+    corpus.close()
+    with pytest.raises(EncoderMismatch, match="fake"):
+        Corpus.open(tmp_path / "corpus", encoder=fake_encoder(dim=32))
+
+
+def test_memory_gives_the_same_hits_as_the_embedded_engine(folder, tmp_path, corpus):
+    with Corpus.open(tmp_path / "other", encoder=fake_encoder(), qdrant=":memory:") as memory:
+        memory.ingest(folder)
+        for question in ("red door", "lime kiln", "blue", "white walls at noon"):
+            here, there = corpus.search(question), memory.search(question)
+            assert [hit.id for hit in here] == [hit.id for hit in there]
+            assert [hit.score for hit in here] == pytest.approx([hit.score for hit in there], abs=1e-4)
+
+
+def test_a_passage_is_given_with_its_neighbours_and_a_picture_with_the_words_around_it(corpus):
+    hits = corpus.search("blue sea at noon", k=10)
+    sea = next(hit for hit in hits if hit.caption == "The blue sea at noon")
+    around = corpus.passages(hits)
+    assert "painted red in spring" in around[sea.id]
+    doors = next(hit for hit in hits if hit.modality == "text" and "painted red" in hit.text)
+    assert "need lime" in around[doors.id]
+
+
+def test_ask_sends_passages_and_pictures_to_the_model_and_checks_its_citations(corpus):
+    with OpenAIServer(["The door is red [1], or so it says [99]."]) as server:
+        settings = Settings.load(llm=MODEL, llm_base_url=server.url, llm_api_key=KEY)
+        corpus.settings = settings
+        answer = corpus.ask("Which colour is the door?")
+    assert not server.problems
+    assert [citation.marker for citation in answer.citations] == ["[1]"]
+    assert "[99]" not in answer.answer
+    assert len(server.requests[0].images) == len(answer.images) == 2
+    assert answer.llm == MODEL
+
+
+def test_the_retriever_is_a_llamaindex_retriever_sync_and_async(corpus):
+    retriever = corpus.as_retriever(k=3)
+    nodes = retriever.retrieve("red door")
+    again = asyncio.run(retriever.aretrieve("red door"))
+    assert [node.node_id for node in nodes] == [node.node_id for node in again]
+    assert all(isinstance(node, FusedNode) and node.legs for node in nodes)
+
+
+async def test_async_retrieval_does_not_block_the_loop(corpus, monkeypatch):
+    retriever, beats = corpus.as_retriever(), []
+    encode = type(corpus.encoder).encode_texts
+
+    def slow(self, texts):
+        time.sleep(0.2)
+        return encode(self, texts)
+
+    monkeypatch.setattr(type(corpus.encoder), "encode_texts", slow)
+    task = asyncio.create_task(retriever.aretrieve("red door"))
+    while not task.done():
+        beats.append(1)
+        await asyncio.sleep(0.01)
+    assert len(beats) > 5
+
+
+def test_query_engine_and_chat_engine_answer_from_the_corpus(corpus):
+    from rag.answer import load_llm
+
+    with OpenAIServer(["Red."]) as server:
+        llm = load_llm(MODEL, base_url=server.url, api_key=KEY)
+        assert str(corpus.as_query_engine(llm=llm).query("Which colour is the door?")) == "Red."
+        assert str(corpus.as_chat_engine(llm=llm).chat("Which colour is the door?")) == "Red."
+
+
+def test_an_engine_without_a_model_says_how_to_name_one(corpus):
+    with pytest.raises(InputError, match="TRIPTYCH_LLM"):
+        corpus.as_query_engine()
+
+
+def test_delete_takes_a_source_as_a_hit_names_it(corpus):
+    source = corpus.search("lime kiln", k=1)[0].source
+    assert corpus.delete(source) == 1
+    assert source not in corpus.store.sources()
