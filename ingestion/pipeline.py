@@ -169,7 +169,7 @@ class _Run:
         try:
             revision = self.revision(file, links)
             if state is not None and state.revision == revision and state.nodes == state.expected:
-                self.count(self.store.get_nodes(list(self.store.points_of(file.source))))
+                self.count(self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False))
                 self.done(file.source, "unchanged")
                 return
             nodes = self.prepare(file, revision)

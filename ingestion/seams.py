@@ -31,16 +31,16 @@ class SourceState(Protocol):
     """What the store holds of a source."""
 
     @property
-    def revision(self) -> str:
-        """Of its points."""
+    def revision(self) -> str | None:
+        """The one revision of its points; None where there are several, as after an interrupted update."""
 
     @property
     def nodes(self) -> int:
         """Points that there are, of whatever revision."""
 
     @property
-    def expected(self) -> int:
-        """Points that there should be, as they say themselves."""
+    def expected(self) -> int | None:
+        """Points that there should be, as they say themselves; None where they disagree."""
 
 
 class Store(Protocol):
@@ -52,8 +52,8 @@ class Store(Protocol):
     def points_of(self, source: str) -> Iterable[str]:
         """The ids of a source's points."""
 
-    def get_nodes(self, node_ids: list[str]) -> Sequence[BaseNode]:
-        """Nodes by id."""
+    def get_nodes(self, node_ids: list[str], *, with_vectors: bool) -> Sequence[BaseNode]:
+        """Nodes by id, in any order."""
 
     def add(self, nodes: Sequence[BaseNode]) -> list[str]:
         """Upsert nodes with their vectors."""
