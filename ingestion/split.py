@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -187,20 +188,44 @@ def _between_words(text: str, start: int, following: int, end: int) -> int:
 
 
 def _pack(pieces: Iterable[_Piece], spans: Spans, limit: int) -> Iterator[list[_Piece]]:
-    """Pieces gathered up to the limit. Headings at the end of a full passage move on to the next."""
+    """Pieces gathered up to the limit. Headings are not left alone, nor at the end of a passage, where it can be
+    helped."""
     packed: list[_Piece] = []
-    for piece in pieces:
-        if packed and not _fits([*packed, piece], spans, limit):
-            held = _trailing_headings(packed)
-            if held and len(held) < len(packed) and _fits([*held, piece], spans, limit):
-                yield packed[: -len(held)]
-                packed = held
-            else:
-                yield packed
-                packed = []
-        packed.append(piece)
+    waiting = deque(pieces)
+    while waiting:
+        piece = waiting.popleft()
+        if not packed or _fits([*packed, piece], spans, limit):
+            packed.append(piece)
+            continue
+        held = _trailing_headings(packed)
+        if len(held) < len(packed):
+            yield packed[: len(packed) - len(held)]
+            packed = held
+            waiting.appendleft(piece)
+        elif parts := _under_headings(held, piece, spans, limit):
+            packed.append(parts[0])
+            waiting.appendleft(parts[1])
+        else:
+            yield packed
+            packed = [piece]
     if packed:
         yield packed
+
+
+def _under_headings(
+    headings: Sequence[_Piece], piece: _Piece, spans: Spans, limit: int
+) -> tuple[_Piece, _Piece] | None:
+    """`piece` in two, so that the first part fits under the headings; None where they leave it less than half of the
+    room."""
+    room = limit - len(spans(_join(headings)))
+    if piece.kind == "heading" or 2 * room < limit:
+        return None
+    first = next(_cut(piece.text, spans, room, 0))
+    rest = piece.text[piece.text.index(first) + len(first) :].lstrip(" \t").strip("\n").rstrip()
+    opening = replace(piece, text=first, tokens=len(spans(first)))
+    following = replace(piece, text=rest, tokens=len(spans(rest)))
+    fits = rest.strip() and following.tokens <= limit and _fits([*headings, opening], spans, limit)
+    return (opening, following) if fits else None
 
 
 def _fits(pieces: Sequence[_Piece], spans: Spans, limit: int) -> bool:
