@@ -88,21 +88,22 @@ def _groups(blocks: Sequence[Block]) -> Iterator[tuple[int, int, Block]]:
 
     Headings that are alone wait for the first text beneath them, on the same page.
     """
-    start = 0
+    start, headings = 0, True
     for number, block in enumerate(blocks):
         following = blocks[number + 1] if number + 1 < len(blocks) else None
-        if following is not None and _together(blocks[start : number + 1], block, following):
+        headings = headings and block.kind == "heading"
+        if following is not None and _together(headings, block, following):
             continue
         yield start, number, block
-        start = number + 1
+        start, headings = number + 1, True
 
 
-def _together(run: Sequence[Block], block: Block, following: Block) -> bool:
+def _together(only_headings: bool, block: Block, following: Block) -> bool:
     if block.page != following.page:
         return False
     if block.section == following.section:
         return True
-    return all(held.kind == "heading" for held in run) and _is_under(following.section, block.section)
+    return only_headings and _is_under(following.section, block.section)
 
 
 def _is_under(section: Section, ancestor: Section) -> bool:
@@ -165,7 +166,7 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 def _fitting(text: str, start: int, end: int, spans: Spans, limit: int) -> Iterator[tuple[int, int]]:
     """(start, end) of parts that fit: between words if possible, else between tokens, else between characters."""
     while start < end:
-        tokens = spans(text[start:end])
+        tokens = _beginning(text, start, end, spans, limit)
         if len(tokens) <= limit:
             yield start, end
             return
@@ -177,6 +178,18 @@ def _fitting(text: str, start: int, end: int, spans: Spans, limit: int) -> Itera
         start = cut
         while start < end and text[start].isspace():
             start += 1
+
+
+def _beginning(text: str, start: int, end: int, spans: Spans, limit: int) -> Sequence[tuple[int, int]]:
+    """More than `limit` tokens from the start of a stretch, or all of it: a megabyte is not tokenized for each
+    passage."""
+    reach = 16 * limit
+    while True:
+        tokens = spans(text[start : min(end, start + reach)])
+        # The last token may be half a word; one more than needed makes sure that it is not used.
+        if len(tokens) > limit + 1 or start + reach >= end:
+            return tokens
+        reach *= 2
 
 
 def _between_words(text: str, start: int, following: int, end: int) -> int:

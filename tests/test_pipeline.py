@@ -411,6 +411,16 @@ def test_links_out_of_the_folder_are_not_followed(quick: World):
     assert not any("secret" in node.text for node in quick.nodes())
 
 
+def test_names_that_are_not_utf_8_are_skipped_with_a_reason(quick: World):
+    try:
+        write(Path(os.fsdecode(os.fsencode(quick.folder) + b"/\xff.txt")), "odd")
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    report = quick.run()
+    assert "the name is not UTF-8" in [skip.reason for skip in report.skips]
+    assert json.dumps(report.to_json(), ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize(
     "metadata", [{"source": "x"}, {"_x": 1}, {"": 1}, {"a": {"b": 1}}, {"a": None}, {"caption": ""}]
 )
