@@ -61,7 +61,7 @@ def decode(data: bytes) -> str:
 
     best = from_bytes(data).best()
     text = lossy if best is None else str(best)
-    if len(_CONTROLS.findall(text)) > len(text) // 100:
+    if len(_CONTROLS.findall(text)) > 2 + len(text) // 100:
         raise ValueError("binary data")
     return text
 
