@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -87,21 +88,22 @@ def _groups(blocks: Sequence[Block]) -> Iterator[tuple[int, int, Block]]:
 
     Headings that are alone wait for the first text beneath them, on the same page.
     """
-    start = 0
+    start, headings = 0, True
     for number, block in enumerate(blocks):
         following = blocks[number + 1] if number + 1 < len(blocks) else None
-        if following is not None and _together(blocks[start : number + 1], block, following):
+        headings = headings and block.kind == "heading"
+        if following is not None and _together(headings, block, following):
             continue
         yield start, number, block
-        start = number + 1
+        start, headings = number + 1, True
 
 
-def _together(run: Sequence[Block], block: Block, following: Block) -> bool:
+def _together(only_headings: bool, block: Block, following: Block) -> bool:
     if block.page != following.page:
         return False
     if block.section == following.section:
         return True
-    return all(held.kind == "heading" for held in run) and _is_under(following.section, block.section)
+    return only_headings and _is_under(following.section, block.section)
 
 
 def _is_under(section: Section, ancestor: Section) -> bool:
@@ -164,7 +166,7 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 def _fitting(text: str, start: int, end: int, spans: Spans, limit: int) -> Iterator[tuple[int, int]]:
     """(start, end) of parts that fit: between words if possible, else between tokens, else between characters."""
     while start < end:
-        tokens = spans(text[start:end])
+        tokens = _beginning(text, start, end, spans, limit)
         if len(tokens) <= limit:
             yield start, end
             return
@@ -178,6 +180,18 @@ def _fitting(text: str, start: int, end: int, spans: Spans, limit: int) -> Itera
             start += 1
 
 
+def _beginning(text: str, start: int, end: int, spans: Spans, limit: int) -> Sequence[tuple[int, int]]:
+    """More than `limit` tokens from the start of a stretch, or all of it: a megabyte is not tokenized for each
+    passage."""
+    reach = 16 * limit
+    while True:
+        tokens = spans(text[start : min(end, start + reach)])
+        # The last token may be half a word; one more than needed makes sure that it is not used.
+        if len(tokens) > limit + 1 or start + reach >= end:
+            return tokens
+        reach *= 2
+
+
 def _between_words(text: str, start: int, following: int, end: int) -> int:
     """The last word boundary at or before the token that no longer fits; the token's start where there is none."""
     if following > start and (text[following - 1].isspace() or text[following].isspace()):
@@ -187,20 +201,44 @@ def _between_words(text: str, start: int, following: int, end: int) -> int:
 
 
 def _pack(pieces: Iterable[_Piece], spans: Spans, limit: int) -> Iterator[list[_Piece]]:
-    """Pieces gathered up to the limit. Headings at the end of a full passage move on to the next."""
+    """Pieces gathered up to the limit. Headings are not left alone, nor at the end of a passage, where it can be
+    helped."""
     packed: list[_Piece] = []
-    for piece in pieces:
-        if packed and not _fits([*packed, piece], spans, limit):
-            held = _trailing_headings(packed)
-            if held and len(held) < len(packed) and _fits([*held, piece], spans, limit):
-                yield packed[: -len(held)]
-                packed = held
-            else:
-                yield packed
-                packed = []
-        packed.append(piece)
+    waiting = deque(pieces)
+    while waiting:
+        piece = waiting.popleft()
+        if not packed or _fits([*packed, piece], spans, limit):
+            packed.append(piece)
+            continue
+        held = _trailing_headings(packed)
+        if len(held) < len(packed):
+            yield packed[: len(packed) - len(held)]
+            packed = held
+            waiting.appendleft(piece)
+        elif parts := _under_headings(held, piece, spans, limit):
+            packed.append(parts[0])
+            waiting.appendleft(parts[1])
+        else:
+            yield packed
+            packed = [piece]
     if packed:
         yield packed
+
+
+def _under_headings(
+    headings: Sequence[_Piece], piece: _Piece, spans: Spans, limit: int
+) -> tuple[_Piece, _Piece] | None:
+    """`piece` in two, so that the first part fits under the headings; None where they leave it less than half of the
+    room."""
+    room = limit - len(spans(_join(headings)))
+    if piece.kind == "heading" or 2 * room < limit:
+        return None
+    first = next(_cut(piece.text, spans, room, 0))
+    rest = piece.text[piece.text.index(first) + len(first) :].lstrip(" \t").strip("\n").rstrip()
+    opening = replace(piece, text=first, tokens=len(spans(first)))
+    following = replace(piece, text=rest, tokens=len(spans(rest)))
+    fits = rest.strip() and following.tokens <= limit and _fits([*headings, opening], spans, limit)
+    return (opening, following) if fits else None
 
 
 def _fits(pieces: Sequence[_Piece], spans: Spans, limit: int) -> bool:

@@ -61,7 +61,7 @@ def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
             _place(Found(path, path.parent, True), files, skips)
     folders = tuple(dict.fromkeys(path for path in resolved if path.is_dir()))
     for folder in folders:
-        for path in _below(folder, excluded):
+        for path in _below(folder, excluded, skips):
             target = _resolve(path)
             if target is None or not target.is_relative_to(folder):
                 skips[path.as_posix()] = Skip(path.as_posix(), "a link that leads out of the folder, or nowhere")
@@ -86,8 +86,12 @@ def _resolve(path: Path) -> Path | None:
         return None
 
 
-def _below(folder: Path, excluded: Sequence[Path]) -> Iterator[Path]:
-    for current, names, files in os.walk(folder):
+def _below(folder: Path, excluded: Sequence[Path], skips: dict[str, Skip]) -> Iterator[Path]:
+    def closed(error: OSError) -> None:
+        name = str(error.filename)
+        skips[name] = Skip(name, f"the folder cannot be listed ({error.strerror})")
+
+    for current, names, files in os.walk(folder, onerror=closed):
         here = Path(current)
         names[:] = sorted(
             name for name in names if not name.startswith(".") and (here / name).resolve() not in excluded
@@ -102,10 +106,13 @@ def _place(found: Found, files: dict[Path, Found], skips: dict[str, Skip]) -> No
     if reason is None:
         files[found.path] = found
     else:
-        skips.setdefault(found.source, Skip(found.source, reason))
+        shown = found.source.encode("utf-8", "replace").decode()
+        skips.setdefault(shown, Skip(shown, reason))
 
 
 def _reason_to_skip(found: Found) -> str | None:
+    if any("\ud800" <= char <= "\udfff" for char in found.source):
+        return "the name is not UTF-8"
     if not found.path.is_file():
         return "not a regular file"
     if not found.named and found.path.suffix.lower() in SIDECAR_SUFFIXES and is_sidecar_size(found.path):

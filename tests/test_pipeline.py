@@ -26,7 +26,7 @@ from ingestion.nodes import document_id, embedding_text
 from ingestion.pipeline import ingest
 from ingestion.report import IngestReport, ProgressEvent
 from rag.errors import InputError, PictureError
-from rag.schema import PAYLOAD_TYPES
+from rag.schema import PAYLOAD_TYPES, Fingerprint
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -118,24 +118,30 @@ class World:
         return sorted(found, key=lambda node: (node.metadata["source"], node.metadata["position"]))
 
 
-@pytest.fixture(params=["dict", "edge"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    pictures, folder = PictureStore(tmp_path / "corpus" / "pictures"), tmp_path / "in"
-    folder.mkdir()
-    if request.param == "dict":
-        yield World(DictStore(), folder, pictures)
-        return
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, PictureStore]]:
+    """One embedded collection for all tests: making it costs seconds, emptying it nothing."""
     rag_store = importlib.import_module("rag.store")
     if not hasattr(rag_store, "NamedVectorStore"):
         pytest.skip("rag.store.NamedVectorStore is not here")
-    from rag.schema import Fingerprint
-
+    corpus = tmp_path_factory.mktemp("corpus")
+    pictures = PictureStore(corpus / "pictures")
+    fingerprint = Fingerprint("words", "0" * 64, 64, "none")
     with rag_store.NamedVectorStore.open(
-        path=tmp_path / "corpus" / "index",
-        fingerprint=Fingerprint("words", "0" * 64, 64, "none"),
-        pictures_root=pictures.root,
+        path=corpus / "index", fingerprint=fingerprint, pictures_root=pictures.root
     ) as store:
-        yield World(store, folder, pictures)
+        yield store, pictures
+
+
+@pytest.fixture(params=["dict", "edge"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    if request.param == "dict":
+        return World(DictStore(), folder, PictureStore(tmp_path / "pictures"))
+    store, pictures = request.getfixturevalue("edge")
+    store.clear()
+    return World(store, folder, pictures)
 
 
 def png(colour: str) -> bytes:
@@ -155,6 +161,17 @@ PAGE = "# Rain\n\nIt rained.\n\n![Red bars](fig/red.png){alt='bars'}\n\n## Later
 
 @pytest.fixture
 def filled(world: World) -> World:
+    """A folder with a bit of everything, over each store."""
+    return fill(world)
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> World:
+    """The same where the store does not matter."""
+    return fill(World(DictStore(), tmp_path / "in", PictureStore(tmp_path / "pictures")))
+
+
+def fill(world: World) -> World:
     write(world.folder / "a.md", PAGE)
     write(world.folder / "fig/red.png", png("red"))
     write(world.folder / "b.txt", "Plain words.")
@@ -210,9 +227,9 @@ def test_neighbours_are_linked(filled: World):
     assert NodeRelationship.NEXT not in image.relationships, "what follows is of another section"
 
 
-def test_a_language_model_sees_no_bookkeeping(filled: World):
-    filled.run(metadata={"team": "north"})
-    text = filled.nodes("a.md")[0].get_content(MetadataMode.LLM)
+def test_a_language_model_sees_no_bookkeeping(quick: World):
+    quick.run(metadata={"team": "north"})
+    text = quick.nodes("a.md")[0].get_content(MetadataMode.LLM)
     assert "team: north" in text
     assert "title: Rain" in text
     assert not any(key in text for key in ("revision", "sha256", "doc_nodes", "position", "source"))
@@ -320,10 +337,10 @@ def test_all_files_gone_can_be_removed_too(filled: World):
     assert filled.nodes() == []
 
 
-def test_an_unreadable_file_is_reported_and_the_rest_goes_on(filled: World):
-    write(filled.folder / "broken.pdf", "%PDF-1.4 nothing")
-    write(filled.folder / "cut.png", png("red")[:40])
-    report = filled.run()
+def test_an_unreadable_file_is_reported_and_the_rest_goes_on(quick: World):
+    write(quick.folder / "broken.pdf", "%PDF-1.4 nothing")
+    write(quick.folder / "cut.png", png("red")[:40])
+    report = quick.run()
     assert counts(report) == {"added": 3, "skipped": 3, "failed": 2}
     assert [(Path(f.source).name, f.error) for f in report.failures] == [
         ("broken.pdf", "SourceError"),
@@ -348,79 +365,89 @@ def test_a_file_that_became_empty_loses_its_nodes(filled: World):
     assert filled.nodes("b.txt") == []
 
 
-def test_a_picture_that_the_encoder_refuses_fails_its_document_alone(filled: World):
-    filled.encoder.refused = {hashlib.sha256(png("blue")).hexdigest()}
-    report = filled.run()
+def test_a_picture_that_the_encoder_refuses_fails_its_document_alone(quick: World):
+    quick.encoder.refused = {hashlib.sha256(png("blue")).hexdigest()}
+    report = quick.run()
     assert counts(report) == {"added": 2, "skipped": 3, "failed": 1}
     assert (report.failures[0].error, Path(report.failures[0].source).name) == ("PictureError", "c.png")
 
 
-def test_a_lost_picture_is_a_warning(filled: World):
-    write(filled.folder / "a.md", "![words](https://example.org/x.png)")
-    report = filled.run()
+def test_a_lost_picture_is_a_warning(quick: World):
+    write(quick.folder / "a.md", "![words](https://example.org/x.png)")
+    report = quick.run()
     assert [(w.what, w.reason) for w in report.warnings] == [
         ("picture https://example.org/x.png", "remote, never fetched")
     ]
-    assert [node.text for node in filled.nodes("a.md")] == ["words"]
+    assert [node.text for node in quick.nodes("a.md")] == ["words"]
 
 
-def test_a_file_given_twice_counts_once(filled: World):
-    path = filled.folder / "b.txt"
-    assert counts(filled.run(path, path, str(path), filled.folder / "fig" / ".." / "b.txt")) == {"added": 1}
+def test_a_file_given_twice_counts_once(quick: World):
+    path = quick.folder / "b.txt"
+    assert counts(quick.run(path, path, str(path), quick.folder / "fig" / ".." / "b.txt")) == {"added": 1}
 
 
-def test_a_picture_named_by_the_user_is_a_source_even_where_a_document_shows_it(filled: World):
-    assert counts(filled.run(filled.folder, filled.folder / "fig/red.png"))["added"] == 4
+def test_a_picture_named_by_the_user_is_a_source_even_where_a_document_shows_it(quick: World):
+    assert counts(quick.run(quick.folder, quick.folder / "fig/red.png"))["added"] == 4
 
 
-def test_paths_that_do_not_exist_are_refused_before_anything_is_done(filled: World):
+def test_paths_that_do_not_exist_are_refused_before_anything_is_done(quick: World):
     with pytest.raises(InputError, match=r"nowhere\.txt does not exist"):
-        filled.run(filled.folder, filled.folder / "nowhere.txt")
-    assert filled.nodes() == []
+        quick.run(quick.folder, quick.folder / "nowhere.txt")
+    assert quick.nodes() == []
 
 
-def test_a_folder_without_anything_readable_is_refused_in_one_line(world: World):
-    write(world.folder / "d.xlsx", "x")
+def test_a_folder_without_anything_readable_is_refused_in_one_line(quick: World):
+    write(quick.folder / "empty/d.xlsx", "x")
     with pytest.raises(InputError, match="nothing readable") as caught:
-        world.run()
+        quick.run(quick.folder / "empty")
     assert "\n" not in str(caught.value)
 
 
-def test_links_out_of_the_folder_are_not_followed(filled: World):
-    write(filled.folder.parent / "secret.txt", "secret")
-    (filled.folder / "link.txt").symlink_to(filled.folder.parent / "secret.txt")
-    report = filled.run()
+def test_links_out_of_the_folder_are_not_followed(quick: World):
+    write(quick.folder.parent / "secret.txt", "secret")
+    (quick.folder / "link.txt").symlink_to(quick.folder.parent / "secret.txt")
+    report = quick.run()
     assert "a link that leads out of the folder, or nowhere" in [skip.reason for skip in report.skips]
-    assert not any("secret" in node.text for node in filled.nodes())
+    assert not any("secret" in node.text for node in quick.nodes())
+
+
+def test_names_that_are_not_utf_8_are_skipped_with_a_reason(quick: World):
+    try:
+        write(Path(os.fsdecode(os.fsencode(quick.folder) + b"/\xff.txt")), "odd")
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    report = quick.run()
+    assert "the name is not UTF-8" in [skip.reason for skip in report.skips]
+    assert json.dumps(report.to_json(), ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize(
     "metadata", [{"source": "x"}, {"_x": 1}, {"": 1}, {"a": {"b": 1}}, {"a": None}, {"caption": ""}]
 )
-def test_metadata_that_cannot_be_stored_is_refused(filled: World, metadata: dict[str, Any]):
+def test_metadata_that_cannot_be_stored_is_refused(quick: World, metadata: dict[str, Any]):
     with pytest.raises(InputError, match="metadata"):
-        filled.run(metadata=metadata)
+        quick.run(metadata=metadata)
 
 
-def test_progress_counts_every_file_to_the_end(filled: World):
+def test_progress_counts_every_file_to_the_end(quick: World):
     events: list[ProgressEvent] = []
-    filled.run(progress=events.append)
+    quick.run(progress=events.append)
     assert [event.done for event in events] == list(range(1, 7))
     assert {event.total for event in events} == {6}
     assert sorted(event.outcome for event in events) == ["added"] * 3 + ["skipped"] * 3
 
 
-def test_memory_is_bounded_by_flushing(filled: World, monkeypatch: pytest.MonkeyPatch):
+def test_memory_is_bounded_by_flushing(quick: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pipeline, "FLUSH_NODES", 2)
     sizes: list[int] = []
-    add = type(filled.store).add
+    add = type(quick.store).add
 
     def spy(self: Any, nodes: Sequence[BaseNode]) -> list[str]:
         sizes.append(len(nodes))
         return add(self, nodes)
 
-    monkeypatch.setattr(type(filled.store), "add", spy)
-    assert filled.run().texts == 3
+    monkeypatch.setattr(type(quick.store), "add", spy)
+    assert quick.run().texts == 3
     assert max(sizes) == 2
 
 

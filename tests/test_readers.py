@@ -51,6 +51,13 @@ def test_binary_data_is_not_text(tmp_path: Path):
         read(write(tmp_path / "a.txt", bytes(range(256)) * 4))
 
 
+def test_a_stray_byte_in_utf_8_is_named_and_costs_one_character(tmp_path: Path):
+    words = "Größe und Länge der Brücke über den Fluß, schön und grün. " * 3
+    document = read(write(tmp_path / "a.txt", words.encode() + b"\xff end"))
+    assert document.blocks[0].text == words + "\ufffd end"
+    assert document.warnings[0].what == "1 character"
+
+
 def test_characters_that_cannot_be_stored_are_dropped(tmp_path: Path):
     assert texts(write(tmp_path / "a.txt", "a\x01b\x7fc")) == [("paragraph", "abc")]
 

@@ -175,3 +175,15 @@ def test_a_package_that_unpacks_to_too_much_is_refused(word: Path, monkeypatch: 
     monkeypatch.setattr("ingestion.readers._office.MAX_UNPACKED", 1000)
     with pytest.raises(SourceError, match="unpacks to"):
         read(word)
+
+
+@pytest.mark.parametrize("name", ["word", "slides"])
+def test_a_package_whose_relations_make_no_sense_is_refused(name: str, request: pytest.FixtureRequest, tmp_path: Path):
+    path: Path = request.getfixturevalue(name)
+    broken = tmp_path / f"broken{path.suffix}"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(broken, "w") as target:
+        for part in source.namelist():
+            data = source.read(part)
+            target.writestr(part, data.replace(b" Target=", b" Aim=") if part == "_rels/.rels" else data)
+    with pytest.raises(SourceError, match="not a readable"):
+        read(broken)

@@ -71,6 +71,25 @@ def test_a_heading_is_not_left_behind_at_the_end_of_a_full_passage():
     assert [p.text for p in split_blocks(blocks, words, 4)] == ["one two three", "Head\nfour five six"]
 
 
+def test_a_heading_takes_some_of_a_paragraph_that_would_fill_a_passage():
+    blocks = [Block("Head", kind="heading"), Block("A b. C d. E f.")]
+    assert [p.text for p in split_blocks(blocks, words, 9)] == ["Head\nA b. C d.", "E f."]
+
+
+def test_a_megabyte_without_a_break_is_cut_in_linear_time():
+    seen = 0
+
+    def counting(text: str) -> list[tuple[int, int]]:
+        nonlocal seen
+        seen += len(text)
+        return words(text)
+
+    text = "word " * 40_000
+    passages = split_blocks([Block(text)], counting, 200)
+    assert sum(len(p.text.split()) for p in passages) == 40_000
+    assert seen < 40 * len(text)
+
+
 def test_large_windows_are_not_filled():
     assert all(len(words(p.text)) <= PASSAGE_TOKENS for p in split_blocks([Block("word " * 1000)], words, 8000))
 

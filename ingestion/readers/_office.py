@@ -19,37 +19,28 @@ MAX_UNPACKED: Final = 1 << 30
 
 # What python-docx, python-pptx, zipfile and lxml were seen to raise on damaged packages, besides OSError.
 DAMAGED: Final = (
-    *(
-        OSError,
-        KeyError,
-        IndexError,
-        ValueError,
-        AttributeError,
-        TypeError,
-        AssertionError,
-        NotImplementedError,
-        EOFError,
-    ),
-    *(zipfile.BadZipFile, zlib.error, etree.LxmlError, RecursionError, RuntimeError),
+    *(OSError, LookupError, ValueError, AttributeError, TypeError, AssertionError, RuntimeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, etree.LxmlError),
 )
 
 
 _STRICT: Final = b"http://purl.oclc.org/ooxml/"
 
 
-def open_package(path: Path, kind: str, opener: Callable[[Any], Any]) -> Any:
-    """The package that `opener` makes of `path`. Raises SourceError where it is damaged or unpacks to too much."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if any(info.flag_bits & 1 for info in archive.infolist()):
-                raise SourceError(f"{path} is encrypted", "unencrypted files are read", "save it without a password")
-            unpacked = sum(info.file_size for info in archive.infolist())
-            strict = "_rels/.rels" in archive.namelist() and _STRICT in archive.read("_rels/.rels")
-        if unpacked > MAX_UNPACKED:
-            raise SourceError(f"{path} unpacks to {unpacked} bytes", f"at most {MAX_UNPACKED} are allowed", "split it")
-        return opener(_transitional(path) if strict else str(path))
-    except DAMAGED as exc:
-        raise damaged(path, kind, exc) from exc
+def open_package(path: Path, opener: Callable[[Any], Any]) -> Any:
+    """The package that `opener` makes of `path`.
+
+    Raises SourceError where it is encrypted or unpacks to too much, one of DAMAGED or the opener's own errors where it
+    is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if any(info.flag_bits & 1 for info in archive.infolist()):
+            raise SourceError(f"{path} is encrypted", "unencrypted files are read", "save it without a password")
+        unpacked = sum(info.file_size for info in archive.infolist())
+        strict = "_rels/.rels" in archive.namelist() and _STRICT in archive.read("_rels/.rels")
+    if unpacked > MAX_UNPACKED:
+        raise SourceError(f"{path} unpacks to {unpacked} bytes", f"at most {MAX_UNPACKED} are allowed", "split it")
+    return opener(_transitional(path) if strict else str(path))
 
 
 def _transitional(path: Path) -> BytesIO:

@@ -36,11 +36,13 @@ _MIME: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.d
 def read(path: Path, root: Path) -> ParsedDocument:
     """Raises SourceError where the file is encrypted or damaged."""
     import docx
+    from docx.exceptions import PythonDocxError
+    from docx.opc.exceptions import OpcError
 
-    package = open_package(path, "Word", docx.Document)
+    errors = (*DAMAGED, PythonDocxError, OpcError)
     try:
-        return _Reader(package, path).document()
-    except DAMAGED as exc:
+        return _Reader(open_package(path, docx.Document), path).document()
+    except errors as exc:
         raise damaged(path, "Word", exc) from exc
 
 

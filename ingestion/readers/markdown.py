@@ -20,7 +20,7 @@ from markdown_it.rules_inline import StateInline
 from ingestion.document import ParsedDocument, one_line
 from ingestion.readers import html
 from ingestion.readers._builder import Builder
-from ingestion.readers.text import load_text
+from ingestion.readers.text import load_text, note_lost
 
 _FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
 _ATTRIBUTES: Final = re.compile(r"\{((?:[^{}\"']|\"[^\"]*\"|'[^']*')*)\}")
@@ -31,7 +31,9 @@ _DIV_FENCE: Final = re.compile(r":{3,}\s*(?:$|\{|[\w.-]+[^:]*:*\s*$)")
 def read(path: Path, root: Path) -> ParsedDocument:
     """Raises SourceError where the file cannot be opened or is not text."""
     builder = Builder()
-    body, metadata = _split_front_matter(load_text(path), builder)
+    text = load_text(path)
+    note_lost(text, builder)
+    body, metadata = _split_front_matter(text, builder)
     soup = html.parse(_renderer().render(body))
     html.add_html(soup, builder, path.parent, root)
     title = metadata.pop("title", None)

@@ -17,16 +17,17 @@ _R: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationship
 def read(path: Path, root: Path) -> ParsedDocument:
     """Raises SourceError where the file is encrypted or damaged."""
     import pptx
+    from pptx.exc import PythonPptxError
 
-    package = open_package(path, "PowerPoint", pptx.Presentation)
     builder = Builder()
     titles: list[str] = []
     try:
+        package = open_package(path, pptx.Presentation)
         for number, slide in enumerate(package.slides, 1):
             builder.page = number
             titles.append(_slide(slide, builder))
         metadata = core_metadata(package.core_properties)
-    except DAMAGED as exc:
+    except (*DAMAGED, PythonPptxError) as exc:
         raise damaged(path, "PowerPoint", exc) from exc
     title = metadata.pop("title", "")
     # What PowerPoint writes when nobody named the file.

@@ -19,11 +19,18 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+_CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f]")
+
+LOST: Final = "\ufffd"
+"""What stands where a byte could not be decoded."""
+
 
 def read(path: Path, root: Path) -> ParsedDocument:
     """Paragraphs, as blank lines separate them. Raises SourceError where the file is not text."""
     builder = Builder()
-    for paragraph in re.split(r"\n[ \t]*\n", load_text(path).replace("\r\n", "\n").replace("\r", "\n")):
+    text = load_text(path)
+    note_lost(text, builder)
+    for paragraph in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
         builder.text(paragraph)
     return builder.document(path.stem, "text/plain")
 
@@ -39,23 +46,31 @@ def load_text(path: Path) -> str:
 
 
 def decode(data: bytes) -> str:
-    """Text by byte order mark, else UTF-8, else the likeliest encoding. Raises ValueError where `data` is binary."""
+    """Text by byte order mark, else UTF-8, else the likeliest encoding; bytes that fit none become U+FFFD.
+
+    Raises ValueError where `data` is binary.
+    """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return data.decode(encoding)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return _guess(data)
-    if "\x00" in text:
-        return _guess(data)
-    return text
-
-
-def _guess(data: bytes) -> str:
+            return data.decode(encoding, "replace")
+    lossy = data.decode("utf-8", "replace")
+    bad = lossy.count(LOST)
+    if "\x00" not in lossy and (not bad or _beyond_ascii(lossy) - bad > 10 * bad):
+        return lossy
     from charset_normalizer import from_bytes
 
     best = from_bytes(data).best()
-    if best is None or "\x00" in (text := str(best)):
+    text = lossy if best is None else str(best)
+    if len(_CONTROLS.findall(text)) > 2 + len(text) // 100:
         raise ValueError("binary data")
     return text
+
+
+def note_lost(text: str, builder: Builder) -> None:
+    """Name the bytes that could not be decoded."""
+    if count := text.count(LOST):
+        builder.omit(f"{count} character{'s' if count > 1 else ''}", f"undecodable, kept as {LOST}")
+
+
+def _beyond_ascii(text: str) -> int:
+    return sum(1 for char in text if char > "\x7f")
