@@ -401,6 +401,13 @@ def test_a_server_that_refuses_is_named_with_its_url_and_never_with_the_key(refu
     assert "\n" not in str(told.value)
 
 
+def test_a_server_that_is_no_qdrant_is_told_so(refusing_server):
+    url, statuses = refusing_server
+    statuses[0] = 200
+    with pytest.raises(StoreError, match="not as a Qdrant server"):
+        NamedVectorStore.open(url=url, fingerprint=PRINT)
+
+
 def test_a_port_where_nobody_listens_is_an_unreachable_store_in_one_line():
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     url = f"http://user:s3cret@127.0.0.1:{server.server_port}"
