@@ -295,6 +295,8 @@ def test_closing_twice_is_no_error_and_what_was_added_is_there_when_opened_again
     store.add([TextNode(text="moon", embedding=[1.0] * DIM, metadata={"flag": True})])
     store.close()
     store.close()
+    with pytest.raises(StoreError, match="is closed"):
+        store.count()
     with open_store("embedded", tmp_path, fingerprint=None) as again:
         assert again.count() == 1
         assert again.fingerprint == PRINT
