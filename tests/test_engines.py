@@ -295,6 +295,8 @@ def test_closing_twice_is_no_error_and_what_was_added_is_there_when_opened_again
     store.add([TextNode(text="moon", embedding=[1.0] * DIM, metadata={"flag": True})])
     store.close()
     store.close()
+    with pytest.raises(StoreError, match="is closed"):
+        store.count()
     with open_store("embedded", tmp_path, fingerprint=None) as again:
         assert again.count() == 1
         assert again.fingerprint == PRINT
@@ -399,6 +401,13 @@ def test_a_server_that_refuses_is_named_with_its_url_and_never_with_the_key(refu
     assert "s3cret" not in str(told.value)
     assert str(status) in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_server_that_is_no_qdrant_is_told_so(refusing_server):
+    url, statuses = refusing_server
+    statuses[0] = 200
+    with pytest.raises(StoreError, match="not as a Qdrant server"):
+        NamedVectorStore.open(url=url, fingerprint=PRINT)
 
 
 def test_a_port_where_nobody_listens_is_an_unreachable_store_in_one_line():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import time
 import uuid
 from pathlib import Path
 
@@ -394,7 +393,7 @@ def test_the_language_of_the_lexical_leg_is_kept_with_the_collection(tmp_path):
         store.add([passage(1, text="die Häuser der Stadt")])
     with NamedVectorStore.open(path=tmp_path) as store:
         assert store.manifest.lexical == german
-        assert store.candidates({"lexical": "das Haus, die"}).ranked["lexical"] in ((node_id(1),), ())
+        assert store.candidates({"lexical": "das Haus, die"}).ranked["lexical"] == (node_id(1),)
         assert store.candidates({"lexical": "die der"}).ranked["lexical"] == ()
     with pytest.raises(StoreError, match="klingon"):
         NamedVectorStore.open(url=":memory:", fingerprint=PRINT, lexical=LexicalSettings(language="klingon"))
@@ -407,16 +406,20 @@ def test_what_the_package_names_is_there():
         rag.store.nothing  # noqa: B018
 
 
-@pytest.mark.slow
-def test_twenty_thousand_points_are_searched_exactly_and_more_by_hnsw(tmp_path):
+def test_a_small_collection_is_searched_exactly_and_a_large_one_by_hnsw(store, monkeypatch):
+    monkeypatch.setattr("rag.store.store.EXACT_UP_TO", 30)
     rng = np.random.default_rng(3)
-    with NamedVectorStore.open(path=tmp_path, fingerprint=PRINT) as store:
-        store.add([TextNode(text="", embedding=rng.normal(size=DIM).tolist()) for _ in range(2000)])
-        store.optimize()
-        assert store.is_exact
-        started = time.perf_counter()
-        store.candidates({"text": rng.normal(size=DIM)}, depth=10)
-        assert time.perf_counter() - started < 5
-    with NamedVectorStore.open(path=tmp_path, exact=False) as store:
-        assert not store.is_exact
-        assert len(store.candidates({"text": rng.normal(size=DIM)}, depth=10).ranked["text"]) == 10
+    nodes = [TextNode(id_=node_id(n), text="", embedding=rng.normal(size=DIM).tolist()) for n in range(1, 32)]
+    monkeypatch.setattr(store, "_size", 0)
+    store.add(nodes[:20])
+    store.add(nodes[:20])
+    assert store.is_exact
+    store.add(nodes)
+    assert not store.is_exact
+    assert len(store.candidates({"text": rng.normal(size=DIM)}, depth=40).ranked["text"]) == 31
+
+
+def test_exactness_can_be_forced_either_way():
+    for exact in (True, False):
+        with NamedVectorStore.open(url=":memory:", fingerprint=PRINT, exact=exact) as store:
+            assert store.is_exact is exact

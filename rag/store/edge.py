@@ -57,6 +57,7 @@ class EdgeClient:
         self._path = Path(path)
         self._shards: dict[str, edge.EdgeShard] = {}
         self._lock = threading.RLock()
+        self._closed = False
 
     def __enter__(self) -> EdgeClient:
         return self
@@ -69,6 +70,7 @@ class EdgeClient:
     def close(self) -> None:
         """Flush and let go of every shard; calling it again does nothing."""
         with self._lock:
+            self._closed = True
             while self._shards:
                 name, shard = self._shards.popitem()
                 with self._told(name):
@@ -257,6 +259,8 @@ class EdgeClient:
 
     def _shard(self, name: str) -> edge.EdgeShard:
         with self._lock:
+            if self._closed:
+                raise StoreError(f"{self._path} is closed", advice="open it again")
             if name not in self._shards:
                 if not self.collection_exists(name):
                     raise StoreError(f"no collection {name} in {self._path}", advice="ingest something first")

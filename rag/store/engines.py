@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -65,6 +66,8 @@ def without_credentials(url: str) -> str:
 def _mapped(method: Callable[..., Any], where: str) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
+        import httpx
+        from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
         from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
         try:
@@ -77,7 +80,15 @@ def _mapped(method: Callable[..., Any], where: str) -> Callable[..., Any]:
                 ) from exc
             said = exc.content.decode("utf-8", "replace")[:300]
             raise StoreError(f"the Qdrant server at {where} answered HTTP {exc.status_code}: {said}") from exc
-        except (ResponseHandlingException, ConnectionError, TimeoutError) as exc:
+        except ResourceExhaustedResponse as exc:
+            raise StoreError(
+                f"the Qdrant server at {where} is over its limits", advice=f"try again in {exc.retry_after_s} seconds"
+            ) from exc
+        except (ResponseHandlingException, JSONDecodeError) as exc:
+            if not isinstance(getattr(exc, "source", None), httpx.HTTPError):
+                raise StoreError(
+                    f"{where} answered, but not as a Qdrant server does", advice="check the URL and its port"
+                ) from exc
             raise StoreUnreachable(
                 f"no Qdrant server answers at {where}",
                 advice="start the server, or check the URL and the network",

@@ -166,7 +166,9 @@ class NamedVectorStore(QdrantVectorStore):
         _refuse_shards(shard_identifier)
         points = [self._codec.point(node) for node in nodes]
         self._collection.upsert(points)
-        self._size += len(points)
+        before, self._size = self._size, self._size + len(points)
+        if before <= EXACT_UP_TO < self._size:
+            self._size = self.count()
         return [str(point.id) for point in points]
 
     async def async_add(
