@@ -93,7 +93,9 @@ def open_picture(source: ImageInput) -> Image.Image:
         raise _too_large(label) from exc
     except DAMAGE as exc:
         reason = " ".join(str(exc).split()) or type(exc).__name__
-        raise PictureError(f"{label} cannot be opened as a picture ({reason})", _ALLOWED, "check the file, or convert it to PNG") from exc
+        raise PictureError(
+            f"{label} cannot be opened as a picture ({reason})", _ALLOWED, "check the file, or convert it to PNG"
+        ) from exc
 
 
 def _label(source: object) -> str:
