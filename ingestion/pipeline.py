@@ -72,6 +72,7 @@ def ingest(
             "name other files or folders",
         )
     run.skip(found.skips)
+    run.parts += found.parts
     run.sources(found)
     run.flush()
     if remove_missing:
@@ -112,7 +113,7 @@ class _Run:
         self.skips: list[Skip] = []
         self.notices: list[Notice] = []
         self.removed: list[str] = []
-        self.parts: set[str] = set()
+        self.parts: list[Skip] = []
         self.pending: list[_Prepared] = []
 
     def report(self) -> IngestReport:
@@ -122,6 +123,7 @@ class _Run:
             *(self.nodes["text"], self.nodes["image"]),
             failures=tuple(self.failures),
             skips=tuple(self.skips),
+            parts=tuple(self.parts),
             warnings=tuple(self.notices),
             seconds=time.monotonic() - self.started,
             removed=tuple(self.removed),
@@ -158,8 +160,8 @@ class _Run:
             if reader_name(file.path) != "image":
                 shown.update(dict.fromkeys(links, file.path.name))
             elif not file.named and file.path in shown:
-                self.parts.add(file.source)
-                self.skip([Skip(file.source, f"part of {shown[file.path]}, which shows it")])
+                self.total -= 1
+                self.parts.append(Skip(file.source, f"part of {shown[file.path]}, which shows it"))
                 continue
             self.source(file, links)
 
@@ -265,7 +267,7 @@ class _Run:
 
     def remove_missing(self, found: Survey) -> None:
         """Remove stored sources below the given folders that are no longer files to read."""
-        present = {file.source for file in found.files} - self.parts
+        present = {file.source for file in found.files} - {part.source for part in self.parts}
         for source in self.stored_below(found.folders):
             if source not in present:
                 self.discard(source, keep=())

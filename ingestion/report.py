@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Skip:
-    """A file that is no source of its own, and why."""
+    """A file that is no source, and why: nothing reads it, or it is part of another."""
 
     source: str
     reason: str
@@ -98,6 +98,8 @@ class IngestReport:
     """Pictures of the same sources."""
     failures: tuple[Failure, ...] = ()
     skips: tuple[Skip, ...] = ()
+    parts: tuple[Skip, ...] = ()
+    """Files that are part of a source: pictures that a document shows, captions beside pictures. Not counted."""
     warnings: tuple[Notice, ...] = ()
     seconds: float = 0.0
     corpus: str = ""
@@ -114,6 +116,7 @@ class IngestReport:
             "nodes": {"text": self.texts, "image": self.images},
             "failures": [failure.to_json() for failure in self.failures],
             "skipped": [skip.to_json() for skip in self.skips],
+            "parts": [part.to_json() for part in self.parts],
             "warnings": [notice.to_json() for notice in self.warnings],
             "removed": list(self.removed),
             "seconds": round(self.seconds, 3),

@@ -40,6 +40,8 @@ class Survey:
 
     files: tuple[Found, ...]
     skips: tuple[Skip, ...]
+    parts: tuple[Skip, ...]
+    """Sidecars: words of a picture beside them, which reads them."""
     folders: tuple[Path, ...]
     """The folders among the given paths, resolved."""
 
@@ -56,9 +58,10 @@ def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
     excluded = tuple(path.resolve() for path in exclude)
     files: dict[Path, Found] = {}
     skips: dict[str, Skip] = {}
+    parts: dict[str, Skip] = {}
     for path in resolved:
         if not path.is_dir():
-            _place(Found(path, path.parent, True), files, skips)
+            _place(Found(path, path.parent, True), files, skips, parts)
     folders = tuple(dict.fromkeys(path for path in resolved if path.is_dir()))
     for folder in folders:
         for path in _below(folder, excluded, skips):
@@ -66,8 +69,8 @@ def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
             if target is None or not target.is_relative_to(folder):
                 skips[path.as_posix()] = Skip(path.as_posix(), "a link that leads out of the folder, or nowhere")
             elif target not in files:
-                _place(Found(target, folder, False), files, skips)
-    return Survey(tuple(files.values()), tuple(skips.values()), folders)
+                _place(Found(target, folder, False), files, skips, parts)
+    return Survey(tuple(files.values()), tuple(skips.values()), tuple(parts.values()), folders)
 
 
 def _existing(path: str | Path) -> Path:
@@ -101,27 +104,29 @@ def _below(folder: Path, excluded: Sequence[Path], skips: dict[str, Skip]) -> It
                 yield here / name
 
 
-def _place(found: Found, files: dict[Path, Found], skips: dict[str, Skip]) -> None:
-    reason = _reason_to_skip(found)
-    if reason is None:
-        files[found.path] = found
-    else:
-        shown = found.source.encode("utf-8", "replace").decode()
+def _place(found: Found, files: dict[Path, Found], skips: dict[str, Skip], parts: dict[str, Skip]) -> None:
+    shown = found.source.encode("utf-8", "replace").decode()
+    if reason := _reason_to_skip(found):
         skips.setdefault(shown, Skip(shown, reason))
+    elif picture := _captioned(found):
+        parts.setdefault(shown, Skip(shown, f"the caption of {picture.name}"))
+    elif reader_name(found.path) is None:
+        skips.setdefault(shown, Skip(shown, f"no reader for {found.path.suffix or 'files without suffix'}"))
+    else:
+        files[found.path] = found
 
 
 def _reason_to_skip(found: Found) -> str | None:
     if any("\ud800" <= char <= "\udfff" for char in found.source):
         return "the name is not UTF-8"
-    if not found.path.is_file():
-        return "not a regular file"
-    if not found.named and found.path.suffix.lower() in SIDECAR_SUFFIXES and is_sidecar_size(found.path):
-        picture = _picture_beside(found.path)
-        if picture is not None:
-            return f"the caption of {picture.name}"
-    if reader_name(found.path) is None:
-        return f"no reader for {found.path.suffix or 'files without suffix'}"
-    return None
+    return None if found.path.is_file() else "not a regular file"
+
+
+def _captioned(found: Found) -> Path | None:
+    """The picture whose sidecar the file is, unless it was named itself."""
+    if found.named or found.path.suffix.lower() not in SIDECAR_SUFFIXES or not is_sidecar_size(found.path):
+        return None
+    return _picture_beside(found.path)
 
 
 def _picture_beside(path: Path) -> Path | None:
