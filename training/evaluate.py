@@ -1,7 +1,7 @@
 """A quick figure for one task of a dataset folder, with the shipped ONNX files and nothing else.
 
-    python -m training.evaluate FOLDER description2image
-    python -m training.evaluate FOLDER question2text --passages heading
+python -m training.evaluate FOLDER description2image
+python -m training.evaluate FOLDER question2text --passages heading
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import tomllib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+import tomllib
 from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer
@@ -46,7 +46,9 @@ class Encoder:
 
     def texts(self, texts: list[str], batch: int = 16) -> Vectors:
         """Unit rows; the windows of a long text are averaged and normalized again."""
-        jobs = sorted(((ids, row) for row, text in enumerate(texts) for ids in self.windows(text)), key=lambda j: len(j[0]))
+        jobs = sorted(
+            ((ids, row) for row, text in enumerate(texts) for ids in self.windows(text)), key=lambda j: len(j[0])
+        )
         total = np.zeros((len(texts), int(self.settings["dim"])), np.float32)
         for start in range(0, len(jobs), batch):
             block = jobs[start : start + batch]
@@ -56,8 +58,7 @@ class Encoder:
                 tokens[line, : len(ids)], mask[line, : len(ids)] = ids, 1
             (rows,) = self.text.run(None, {"input_ids": tokens, "attention_mask": mask})
             np.add.at(total, [row for _, row in block], rows)
-        unit: Vectors = total / np.linalg.norm(total, axis=1, keepdims=True)
-        return unit
+        return (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
 
     def pixels(self, picture: Image.Image) -> Vectors:
         """The input (3, S, S) of the image tower."""
@@ -105,7 +106,9 @@ def encode_documents(encoder: Encoder, folder: Path, documents: Rows, kind: str,
     if kind == "image":
         return encoder.pictures([folder / row["image"] for row in documents])
     heading = passages == "heading"
-    return encoder.texts([f"{row['heading']}\n{row['text']}" if heading and row.get("heading") else row["text"] for row in documents])
+    return encoder.texts(
+        [f"{row['heading']}\n{row['text']}" if heading and row.get("heading") else row["text"] for row in documents]
+    )
 
 
 def evaluate(encoder: Encoder, folder: Path, task: str, passages: str) -> dict[str, float]:
@@ -114,9 +117,15 @@ def evaluate(encoder: Encoder, folder: Path, task: str, passages: str) -> dict[s
     (kind,) = setting["kinds"]
     documents = [row for row in rows_of(folder / "corpus.jsonl") if row["kind"] == kind]
     relevant = judgements(folder / "qrels.tsv")
-    queries = [row for row in rows_of(folder / "queries.jsonl")
-               if row["type"] in setting["queries"] and not row.get("needs_external_link") and relevant.get(row["id"])]  # fmt: skip
-    scores = encoder.texts([row["query"] for row in queries]) @ encode_documents(encoder, folder, documents, kind, passages).T
+    queries = [
+        row
+        for row in rows_of(folder / "queries.jsonl")
+        if row["type"] in setting["queries"] and not row.get("needs_external_link") and relevant.get(row["id"])
+    ]
+    scores = (
+        encoder.texts([row["query"] for row in queries])
+        @ encode_documents(encoder, folder, documents, kind, passages).T
+    )
     ids = [row["id"] for row in documents]
     table = [measures([ids[i] for i in np.argsort(-line, kind="stable")[:10]], relevant[query["id"]])
              for query, line in zip(queries, scores, strict=True)]  # fmt: skip
@@ -132,7 +141,11 @@ def main() -> None:
     parser.add_argument("--passages", choices=("text", "heading"), default="heading")
     options = parser.parse_args()
     figures = evaluate(Encoder(options.encoder), options.folder, options.task, options.passages)
-    print(" ".join(f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}" for name, value in figures.items()))
+    print(
+        " ".join(
+            f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}" for name, value in figures.items()
+        )
+    )
 
 
 if __name__ == "__main__":

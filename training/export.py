@@ -28,8 +28,9 @@ def fused(layers: nn.Sequential) -> nn.Sequential:
         if isinstance(layer, nn.BatchNorm2d):
             before = result.pop()
             assert isinstance(before, nn.Conv2d)
-            layer = fuse_conv_bn_eval(before, layer)
-        elif isinstance(layer, Residual):
+            result.append(fuse_conv_bn_eval(before, layer))
+            continue
+        if isinstance(layer, Residual):
             layer.body = fused(layer.body)
         result.append(layer)
     return nn.Sequential(*result)

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.render import SIDE, Drawn, load
+from training.render import NAMES, SIDE, Drawn, load
 
 DIM = 384
-WIDTHS, DEPTHS = (48, 96, 224, 384), (1, 2, 2, 1)
+WIDTHS, DEPTHS = (48, 96, 192, 384), (1, 2, 2, 1)
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+NEGATIVES = 1024  # texts beyond those of the batch
 ALIKE = 0.97  # cosine of two captions from which on they count as the same
 
 
@@ -46,40 +47,47 @@ class Residual(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """Pictures (b, 3, SIDE, SIDE), normalized, to unit rows (b, 384). The last map is flattened, so that places count."""
+    """Normalized pictures (b, 3, SIDE, SIDE) to unit rows (b, 384); the last map is flattened, so that places count."""
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [*convolution(3, 24, stride=2), nn.ReLU()]
-        for before, width, depth in zip((24, *WIDTHS), WIDTHS, DEPTHS, strict=False):
-            layers += [*convolution(before, width, stride=2), nn.ReLU(), *(Residual(width) for _ in range(depth))]
+        layers: list[nn.Module] = [*convolution(3, WIDTHS[0], 7, 4), nn.ReLU()]
+        for number, (width, depth) in enumerate(zip(WIDTHS, DEPTHS, strict=True)):
+            if number:
+                layers += [*convolution(WIDTHS[number - 1], width, stride=2), nn.ReLU()]
+            layers += [Residual(width) for _ in range(depth)]
         self.trunk = nn.Sequential(*layers)
-        cells = math.ceil(SIDE / 2 ** (len(WIDTHS) + 1)) ** 2
+        cells = (SIDE // 2 ** (len(WIDTHS) + 1)) ** 2
         self.head = nn.Linear(WIDTHS[-1] * cells, DIM)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Unit rows."""
         rows = self.head(self.trunk(pixel_values).flatten(1))
-        return rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        unit: Tensor = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        return unit
 
 
 def normalized(pixels: NDArray[np.uint8]) -> Tensor:
-    """uint8 (b, SIDE, SIDE, 3) to what the tower takes."""
-    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
-    return (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+    """uint8 (b, SIDE, SIDE, 3) to what the tower takes, channels last in memory."""
+    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float()
+    return x.sub_(255 * torch.tensor(MEAN)[:, None, None]).div_(255 * torch.tensor(STD)[:, None, None])
 
 
-def augmented(x: Tensor, random: torch.Generator) -> Tensor:
-    """Slight changes of colour, contrast and place, the same place for blocks of 32."""
-    count = x.shape[0]
-    gain = 1 + 0.12 * (torch.rand(count, 3, 1, 1, generator=random) - 0.5)
-    shift = 0.15 * (torch.rand(count, 3, 1, 1, generator=random) - 0.5)
-    x = x * gain * (1 + 0.2 * (torch.rand(count, 1, 1, 1, generator=random) - 0.5)) + shift
-    blocks = []
-    for block in x.split(32):
-        dx, dy = (int(d) for d in torch.randint(0, 9, (2,), generator=random))
-        blocks.append(functional.pad(block, (4, 4, 4, 4), mode="replicate")[:, :, dy : dy + SIDE, dx : dx + SIDE])
-    return torch.cat(blocks).contiguous(memory_format=torch.channels_last)
+def shifted(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Pictures moved by up to 4 pixels, blocks of 32 alike; the edge is repeated."""
+    moved = np.empty_like(pixels)
+    for start in range(0, len(pixels), 32):
+        rows, columns = (np.clip(np.arange(SIDE) + shift, 0, SIDE - 1) for shift in random.integers(-4, 5, 2))
+        moved[start : start + 32] = pixels[start : start + 32, rows[:, None], columns[None, :]]
+    return moved
+
+
+def recoloured(x: Tensor, random: np.random.Generator) -> Tensor:
+    """Slight changes of brightness, contrast and colour, in place."""
+    gain = random.uniform(0.9, 1.1, (len(x), 1, 1, 1)) * random.uniform(0.94, 1.06, (len(x), 3, 1, 1))
+    return x.mul_(torch.from_numpy(gain).float()).add_(
+        torch.from_numpy(random.uniform(-0.08, 0.08, gain.shape)).float()
+    )
 
 
 def batches(kinds: NDArray[np.int64], size: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -99,17 +107,25 @@ def batches(kinds: NDArray[np.int64], size: int, random: np.random.Generator) ->
         yield np.sort(np.concatenate([part, mixed[number * step : number * step + size - len(part)]]))
 
 
-def contrastive(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
-    """Symmetric InfoNCE in which equal captions are no negatives."""
-    same = (texts @ texts.T > ALIKE) & ~torch.eye(len(texts), dtype=torch.bool)
-    logits = (scale * images @ texts.T).masked_fill(same, -1e4)
-    target = torch.arange(len(texts))
-    return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+def foreign(drawn: Drawn, rows: NDArray[np.int64], count: int, random: np.random.Generator) -> Tensor:
+    """Texts of `count` other pictures, half of them of the batch's main kind: the locked side costs nothing."""
+    kind = np.bincount(drawn.kinds[rows]).argmax()
+    near = random.choice(np.flatnonzero(drawn.kinds == kind), count // 2)
+    return torch.from_numpy(drawn.texts[np.concatenate([near, random.integers(0, len(drawn.kinds), count // 2)])])
+
+
+def contrastive(images: Tensor, texts: Tensor, others: Tensor, scale: Tensor) -> Tensor:
+    """Symmetric InfoNCE; `others` are more texts to tell the pictures from. Equal captions are no negatives."""
+    bank, target = torch.cat([texts, others]), torch.arange(len(texts))
+    same = (texts @ bank.T > ALIKE) & (target[:, None] != torch.arange(len(bank)))
+    logits = (scale * images @ bank.T).masked_fill(same, -1e4)
+    back = functional.cross_entropy(logits[:, : len(texts)].T, target)
+    return (functional.cross_entropy(logits, target) + back) / 2
 
 
 @torch.inference_mode()
 def retrieval(tower: ImageTower, drawn: Drawn, names: tuple[str, ...]) -> dict[str, float]:
-    """hit@1 and hit@10 of captions among all pictures of `drawn`, per kind; any picture of the same caption is right."""
+    """hit@1 and hit@10 of captions among all pictures, per kind; any picture of the same caption is right."""
     with torch.autocast("cpu", torch.bfloat16):
         parts = [tower(normalized(drawn.pixels[i : i + 256])).float() for i in range(0, len(drawn.kinds), 256)]
     scores = torch.from_numpy(drawn.texts) @ torch.cat(parts).T
@@ -123,10 +139,10 @@ def retrieval(tower: ImageTower, drawn: Drawn, names: tuple[str, ...]) -> dict[s
     return figures
 
 
-def train(folder: Path, minutes: float, epochs: int, size: int, rate: float, seed: int) -> tuple[ImageTower, Tensor]:
+def train(folder: Path, *, minutes: float, epochs: int, size: int, rate: float, seed: int) -> tuple[ImageTower, Tensor]:
     """Train for `epochs`, or until the `minutes` are used up; the rate falls with whichever is nearer its end."""
     torch.manual_seed(seed)
-    random, shuffle = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     drawn, tower = load(folder / "train"), ImageTower().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     scale = nn.Parameter(torch.tensor(math.log(20.0)))
     decayed = [p for p in tower.parameters() if p.ndim > 1]
@@ -135,29 +151,46 @@ def train(folder: Path, minutes: float, epochs: int, size: int, rate: float, see
     optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
     start, steps = time.time(), 0
     for epoch in range(epochs):
-        losses, turns = [], list(batches(drawn.kinds, size, shuffle))
+        losses, turns = [], list(batches(drawn.kinds, size, random))
         for turn, rows in enumerate(turns):
             done = max((epoch + turn / len(turns)) / epochs, (time.time() - start) / (60 * minutes))
             if done >= 1:
                 return tower, scale
             for group in optimizer.param_groups:
-                group["lr"] = rate * min(1.0, (steps + 1) / 100) * (0.5 * (1 + math.cos(math.pi * done)) + 1e-3)
-            losses.append(_step(tower, scale, optimizer, drawn, rows, random))
+                group["lr"] = rate * min(1.0, (steps + 1) / 200) * (0.5 * (1 + math.cos(math.pi * done)) + 1e-3)
+            losses.append(_step(tower, scale, optimizer, drawn, rows, random=random))
             steps += 1
-            if steps % 20 == 0:
-                print(f"epoch {epoch} step {steps} {time.time() - start:.0f}s loss {np.mean(losses[-20:]):.3f}", flush=True)
+            if steps % 50 == 0:
+                print(
+                    f"epoch {epoch} step {steps} {time.time() - start:.0f}s loss {np.mean(losses[-50:]):.3f}",
+                    flush=True,
+                )
+            if steps % 400 == 0:
+                save(tower, scale, folder)
         save(tower, scale, folder)
         validate(tower, folder)
     return tower, scale
 
 
-def _step(tower: ImageTower, scale: Tensor, optimizer: torch.optim.Optimizer, drawn: Drawn, rows: NDArray[np.int64],
-          random: torch.Generator) -> float:  # fmt: skip
+def _step(
+    tower: ImageTower,
+    scale: Tensor,
+    optimizer: torch.optim.Optimizer,
+    drawn: Drawn,
+    rows: NDArray[np.int64],
+    *,
+    random: np.random.Generator,
+) -> float:
     tower.train()
-    x = augmented(normalized(drawn.pixels[rows]), random)
+    x = recoloured(normalized(shifted(drawn.pixels[rows], random)), random)
     with torch.autocast("cpu", torch.bfloat16):
         images = tower(x)
-    loss = contrastive(images.float(), torch.from_numpy(drawn.texts[rows]), scale.exp().clamp(max=100))
+    loss = contrastive(
+        images.float(),
+        torch.from_numpy(drawn.texts[rows]),
+        foreign(drawn, rows, NEGATIVES, random),
+        scale.exp().clamp(max=100),
+    )
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
     optimizer.step()
@@ -172,10 +205,13 @@ def save(tower: ImageTower, scale: Tensor, folder: Path) -> None:
 
 def validate(tower: ImageTower, folder: Path) -> None:
     """Print the figures of the validation split."""
-    from training.render import NAMES
-
     tower.eval()
-    print(json.dumps({name: round(value, 3) for name, value in retrieval(tower, load(folder / "validation"), NAMES).items()}), flush=True)
+    print(
+        json.dumps(
+            {name: round(value, 3) for name, value in retrieval(tower, load(folder / "validation"), NAMES).items()}
+        ),
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -183,13 +219,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("training/build"))
     parser.add_argument("--minutes", type=float, default=25.0, help="wall clock at most")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--batch", type=int, default=768)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    tower, scale = train(options.data, options.minutes, options.epochs, options.batch, options.rate, options.seed)
+    tower, scale = train(
+        options.data,
+        minutes=options.minutes,
+        epochs=options.epochs,
+        size=options.batch,
+        rate=options.rate,
+        seed=options.seed,
+    )
     save(tower, scale, options.data)
     validate(tower, options.data)
 

@@ -19,18 +19,23 @@ from PIL import Image, ImageFilter, ImageOps
 from training.draw import charts, diagrams, emoji, flag, scenes, shapes, words
 from training.text_tower import load_tower, source_folder
 
-SIDE = 112
+SIDE = 96
 Drawing = Callable[[Random], tuple[Image.Image, str]]
 KINDS: dict[str, tuple[Drawing, float]] = {  # how it is drawn, its share
-    "flag": (flag.draw, 0.40), "shapes": (shapes.draw, 0.13), "emoji": (emoji.draw, 0.18), "charts": (charts.draw, 0.09),
-    "diagrams": (diagrams.draw, 0.08), "scenes": (scenes.draw, 0.05), "words": (words.draw, 0.07),
-}  # fmt: skip
+    "flag": (flag.draw, 0.40),
+    "shapes": (shapes.draw, 0.13),
+    "emoji": (emoji.draw, 0.18),
+    "charts": (charts.draw, 0.09),
+    "diagrams": (diagrams.draw, 0.08),
+    "scenes": (scenes.draw, 0.05),
+    "words": (words.draw, 0.07),
+}
 NAMES = tuple(KINDS)
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A rendered set: `pixels` (n, SIDE, SIDE, 3) uint8, `texts` (n, 384) float32 unit rows, `kinds` (n,) into NAMES."""
+    """A rendered set: `pixels` (n, SIDE, SIDE, 3) uint8, `texts` (n, 384) unit rows, `kinds` (n,) into NAMES."""
 
     pixels: NDArray[np.uint8]
     texts: NDArray[np.float32]
@@ -91,7 +96,11 @@ def render(folder: Path, sizes: dict[str, int], seed: int, workers: int) -> None
         captions = [caption for block in pool.map(_render_block, jobs) for caption in block]
     kinds = [NAMES.index(kind) for kind, count in sizes.items() for _ in range(count)]
     np.save(folder / "kinds.npy", np.array(kinds, dtype=np.int64))
-    (folder / "captions.json").write_text(json.dumps(captions, ensure_ascii=False), encoding="utf-8")
+    told = json.dumps(captions, ensure_ascii=False)
+    file = folder / "captions.json"
+    if not file.exists() or file.read_text(encoding="utf-8") != told:
+        (folder / "texts.npy").unlink(missing_ok=True)
+        file.write_text(told, encoding="utf-8")
 
 
 def text_vectors(captions: list[str], precise: bool = False) -> NDArray[np.float32]:
@@ -138,8 +147,9 @@ def main() -> None:
     for split, (sizes, seed) in splits.items():
         folder = options.out / split
         render(folder, sizes, seed, options.workers)
-        captions = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
-        np.save(folder / "texts.npy", text_vectors(captions, precise=split == "validation"))
+        if not (folder / "texts.npy").exists():
+            captions = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
+            np.save(folder / "texts.npy", text_vectors(captions, precise=split == "validation"))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,8 @@ class TextTower(nn.Module):
         for layer in self.layers:
             x = layer(x, bias)
         pooled = (x * mask[:, :, None]).sum(dim=1)
-        return pooled / pooled.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        unit: Tensor = pooled / pooled.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        return unit
 
 
 def load_tower(folder: Path) -> TextTower:
@@ -145,8 +146,8 @@ def quantized(name: str, weights: np.ndarray, axis: int) -> tuple[onnx.TensorPro
 def store_in_8_bits(model: onnx.ModelProto) -> onnx.ModelProto:
     """Replace every large matrix by int8 values and scales.
 
-    A matrix of a product becomes Cast and Mul, which onnxruntime folds into float32 once, at load. An embedding table is
-    gathered first, so that it stays in 8 bits in memory too.
+    A matrix of a product becomes Cast and Mul, which onnxruntime folds into float32 once, at load. An embedding
+    table is gathered first, so that it stays in 8 bits in memory too.
     """
     large = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if np.prod(t.dims) >= SMALLEST_QUANTIZED}
     kept = [t for t in model.graph.initializer if t.name not in large]

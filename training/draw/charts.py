@@ -11,12 +11,49 @@ from PIL import Image, ImageDraw
 
 from training.draw.ink import NUMBERS, Colour, Rgb, article, colour, colours, disk, font, font_files, listed
 
-_TOPICS = ("rainfall by month", "sales by quarter", "population growth", "temperature over time", "monthly revenue",
-           "energy use", "test scores", "website visits", "prices", "survey answers", "market share", "heart rate",
-           "speed and distance", "brightness", "income by age", "exports by country", "number of stars", "error rate",
-           "memory use", "wind speed", "crop yield", "passengers per year", "budget by department", "water level")  # fmt: skip
-INKS = ("red", "blue", "green", "orange", "purple", "light blue", "yellow", "turquoise", "brown", "gray", "black", "pink",
-        "dark blue", "maroon", "light green")  # fmt: skip
+_TOPICS = (
+    "rainfall by month",
+    "sales by quarter",
+    "population growth",
+    "temperature over time",
+    "monthly revenue",
+    "energy use",
+    "test scores",
+    "website visits",
+    "prices",
+    "survey answers",
+    "market share",
+    "heart rate",
+    "speed and distance",
+    "brightness",
+    "income by age",
+    "exports by country",
+    "number of stars",
+    "error rate",
+    "memory use",
+    "wind speed",
+    "crop yield",
+    "passengers per year",
+    "budget by department",
+    "water level",
+)
+INKS = (
+    "red",
+    "blue",
+    "green",
+    "orange",
+    "purple",
+    "light blue",
+    "yellow",
+    "turquoise",
+    "brown",
+    "gray",
+    "black",
+    "pink",
+    "dark blue",
+    "maroon",
+    "light green",
+)
 
 
 @dataclass
@@ -68,11 +105,14 @@ _TRENDS: dict[str, tuple[tuple[str, ...], Callable[[float], float]]] = {
     "fall": (("falling", "decreasing", "that goes down", "declining"), lambda t: 0.85 - 0.75 * t),
     "flat": (("staying level", "that is flat", "nearly constant"), lambda t: 0.5),
     "peak": (("that rises then falls", "with a peak in the middle"), lambda t: 0.1 + 0.75 * math.sin(math.pi * t)),
-    "valley": (("that falls then rises", "with a dip in the middle", "shaped like a U"), lambda t: 0.85 - 0.75 * math.sin(math.pi * t)),
+    "valley": (
+        ("that falls then rises", "with a dip in the middle", "shaped like a U"),
+        lambda t: 0.85 - 0.75 * math.sin(math.pi * t),
+    ),
     "wave": (("going up and down", "like a wave", "that oscillates"), lambda t: 0.5 + 0.33 * math.sin(6 * math.pi * t)),
     "exponential": (("growing exponentially", "that rises ever faster"), lambda t: 0.06 + 0.85 * t**3.2),
     "saturating": (("that rises quickly then levels off",), lambda t: 0.08 + 0.8 * (1 - math.exp(-5 * t))),
-}  # fmt: skip
+}
 
 
 def _noisy(rng: Random, shape: Callable[[float], float], t: float, noise: float) -> float:
@@ -95,7 +135,9 @@ def line_chart(rng: Random, topic: str) -> tuple[Image.Image, str]:
     noun = rng.choice(("line chart", "line graph", "graph", "curve"))
     if count == 1:
         word, trend = told[0]
-        return chart.picture, rng.choice((f"a {noun} {trend}", f"a {noun} with a {word} line {trend}", f"a {noun}", f"a {word} line {trend}"))
+        return chart.picture, rng.choice(
+            (f"a {noun} {trend}", f"a {noun} with a {word} line {trend}", f"a {noun}", f"a {word} line {trend}")
+        )
     lines = rng.choice((f"{NUMBERS[count]} lines", listed([f"a {word} line {trend}" for word, trend in told])))
     return chart.picture, f"a {noun} with {lines}"
 
@@ -112,17 +154,26 @@ def bar_chart(rng: Random, topic: str) -> tuple[Image.Image, str]:
     trend = rng.random() < 0.5
     for index in range(count):
         value = _noisy(rng, shape, index / (count - 1), 0.03) if trend else rng.uniform(0.15, 0.95)
-        _bar(chart, series, kind, across, index / count, 0.75 / count, value, rng)
+        _bar(chart, series, rng, kind=kind, across=across, start=index / count, wide=0.75 / count, value=value)
     direction = "horizontal " if across else rng.choice(("", "", "vertical "))
-    noun, paint = rng.choice(("bar chart", "bar graph", "bar chart", "column chart" if not across else "bar chart")), series[0].word
+    noun, paint = (
+        rng.choice(("bar chart", "bar graph", "bar chart", "column chart" if not across else "bar chart")),
+        series[0].word,
+    )
     head = f"{direction}{kind}{noun}"
-    return chart.picture, rng.choice((
-        article(head), f"a {head} with {NUMBERS[count]} bars", f"a {head} with {paint} bars" if not kind else article(head),
-        f"a {head} with bars {words[0]}" if trend and not across else article(head),
-    ))  # fmt: skip
+    return chart.picture, rng.choice(
+        (
+            article(head),
+            f"a {head} with {NUMBERS[count]} bars",
+            f"a {head} with {paint} bars" if not kind else article(head),
+            f"a {head} with bars {words[0]}" if trend and not across else article(head),
+        )
+    )
 
 
-def _bar(chart: Plot, series: list[Colour], kind: str, across: bool, start: float, wide: float, value: float, rng: Random) -> None:
+def _bar(
+    chart: Plot, series: list[Colour], rng: Random, *, kind: str, across: bool, start: float, wide: float, value: float
+) -> None:
     parts = len(series)
     for index, paint in enumerate(series):
         if kind == "grouped ":
@@ -154,8 +205,14 @@ def pie_chart(rng: Random, topic: str) -> tuple[Image.Image, str]:
         disk(chart.pen, centre, radius * 0.5, chart.ground.rgb)
         noun = rng.choice(("donut chart", "ring chart"))
     largest = paints[max(range(count), key=parts.__getitem__)].word
-    return chart.picture, rng.choice((f"a {noun}", f"a {noun} with {NUMBERS[count]} slices", f"a {noun}, the largest slice is {largest}",
-                                      f"a {noun} of {listed([p.word for p in paints])}"))  # fmt: skip
+    return chart.picture, rng.choice(
+        (
+            f"a {noun}",
+            f"a {noun} with {NUMBERS[count]} slices",
+            f"a {noun}, the largest slice is {largest}",
+            f"a {noun} of {listed([p.word for p in paints])}",
+        )
+    )
 
 
 def scatter_plot(rng: Random, topic: str) -> tuple[Image.Image, str]:
@@ -178,8 +235,13 @@ def scatter_plot(rng: Random, topic: str) -> tuple[Image.Image, str]:
             "none": ("without any correlation", "with points all over"),
             "clusters": ("with three clusters", "with groups of points in different colors")}[kind]  # fmt: skip
     noun = rng.choice(("scatter plot", "scatter plot", "scatter chart", "plot of points", "scatter diagram"))
-    return chart.picture, rng.choice((f"a {noun} {rng.choice(told)}", f"a {noun}", f"a {noun} of {paint.word} dots {told[0]}"
-                                      if kind != "clusters" else f"a {noun} {told[1]}"))  # fmt: skip
+    return chart.picture, rng.choice(
+        (
+            f"a {noun} {rng.choice(told)}",
+            f"a {noun}",
+            f"a {noun} of {paint.word} dots {told[0]}" if kind != "clusters" else f"a {noun} {told[1]}",
+        )
+    )
 
 
 def histogram(rng: Random, topic: str) -> tuple[Image.Image, str]:
@@ -188,16 +250,20 @@ def histogram(rng: Random, topic: str) -> tuple[Image.Image, str]:
     axes(rng, chart)
     (paint,), bins = colours(rng, 1, tuple(n for n in INKS if n != chart.ground.name)), rng.randint(12, 26)
     forms: dict[str, Callable[[float], float]] = {
-        "bell-shaped": lambda t: 0.9 * math.exp(-((t - 0.5) ** 2) / 0.035), "skewed to the right": lambda t: 0.9 * math.exp(-t * 3.5),
-        "skewed to the left": lambda t: 0.9 * math.exp(-(1 - t) * 3.5), "uniform": lambda t: 0.6,
+        "bell-shaped": lambda t: 0.9 * math.exp(-((t - 0.5) ** 2) / 0.035),
+        "skewed to the right": lambda t: 0.9 * math.exp(-t * 3.5),
+        "skewed to the left": lambda t: 0.9 * math.exp(-(1 - t) * 3.5),
+        "uniform": lambda t: 0.6,
         "with two peaks": lambda t: 0.85 * (math.exp(-((t - 0.25) ** 2) / 0.01) + math.exp(-((t - 0.75) ** 2) / 0.01)),
-    }  # fmt: skip
+    }
     name, form = rng.choice(tuple(forms.items()))
     for index in range(bins):
         height = max(0.01, min(0.97, form((index + 0.5) / bins) * rng.uniform(0.85, 1.1)))
         (x0, y0), (x1, y1) = chart.at(index / bins, 0), chart.at((index + 1) / bins, height)
         chart.pen.rectangle((x0, y1, x1, y0), fill=paint.rgb, outline=chart.ground.rgb)
-    return chart.picture, rng.choice(("a histogram", f"a histogram {name}", f"a {paint.word} histogram", f"a distribution {name}, shown as bars"))
+    return chart.picture, rng.choice(
+        ("a histogram", f"a histogram {name}", f"a {paint.word} histogram", f"a distribution {name}, shown as bars")
+    )
 
 
 def area_chart(rng: Random, topic: str) -> tuple[Image.Image, str]:
@@ -212,7 +278,13 @@ def area_chart(rng: Random, topic: str) -> tuple[Image.Image, str]:
         curve = [chart.at(i / 24, share * _noisy(rng, shape, i / 24, 0.01)) for i in range(25)]
         chart.pen.polygon([chart.at(0, 0), *curve, chart.at(1, 0)], fill=paint.rgb)
     noun = "area chart" if count == 1 else "stacked area chart"
-    return chart.picture, rng.choice((article(noun), f"{article(noun)} {rng.choice(words)}", f"{article(noun)} in {listed([p.word for p in paints])}"))
+    return chart.picture, rng.choice(
+        (
+            article(noun),
+            f"{article(noun)} {rng.choice(words)}",
+            f"{article(noun)} in {listed([p.word for p in paints])}",
+        )
+    )
 
 
 _KINDS = (line_chart, line_chart, bar_chart, bar_chart, pie_chart, scatter_plot, histogram, area_chart)

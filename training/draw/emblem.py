@@ -61,8 +61,18 @@ def ship(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, rng: Random) -
     x, y = centre
     hull = [(-1.0, 0.4), (1.0, 0.4), (0.65, 0.9), (-0.65, 0.9)]
     pen.polygon([(x + radius * dx, y + radius * dy) for dx, dy in hull], fill=fill)
-    pen.polygon([(x - radius * 0.08, y - radius), (x - radius * 0.08, y + radius * 0.3), (x - radius * 0.7, y + radius * 0.3)], fill=fill)
-    pen.polygon([(x + radius * 0.08, y - radius * 0.8), (x + radius * 0.08, y + radius * 0.3), (x + radius * 0.7, y + radius * 0.3)], fill=fill)
+    pen.polygon(
+        [(x - radius * 0.08, y - radius), (x - radius * 0.08, y + radius * 0.3), (x - radius * 0.7, y + radius * 0.3)],
+        fill=fill,
+    )
+    pen.polygon(
+        [
+            (x + radius * 0.08, y - radius * 0.8),
+            (x + radius * 0.08, y + radius * 0.3),
+            (x + radius * 0.7, y + radius * 0.3),
+        ],
+        fill=fill,
+    )
     return rng.choice(("ship", "sailing ship", "boat", "sailboat"))
 
 
@@ -83,7 +93,10 @@ def mountain(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, rng: Rando
     for index in range(peaks):
         middle = x + radius * 0.7 * (index - (peaks - 1) / 2)
         top = y - radius * rng.uniform(0.5, 0.9)
-        pen.polygon([(middle, top), (middle - radius * 0.7, y + radius * 0.7), (middle + radius * 0.7, y + radius * 0.7)], fill=fill)
+        pen.polygon(
+            [(middle, top), (middle - radius * 0.7, y + radius * 0.7), (middle + radius * 0.7, y + radius * 0.7)],
+            fill=fill,
+        )
     return rng.choice(("mountain", "mountain peak")) if peaks == 1 else rng.choice(("mountains", "mountain range"))
 
 
@@ -101,7 +114,11 @@ def swords(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, rng: Random)
     """Two blades across each other."""
     x, y = centre
     for side in (-1, 1):
-        pen.line([(x - side * radius, y + radius), (x + side * radius, y - radius)], fill=fill, width=max(2, int(radius * 0.12)))
+        pen.line(
+            [(x - side * radius, y + radius), (x + side * radius, y - radius)],
+            fill=fill,
+            width=max(2, int(radius * 0.12)),
+        )
         pen.line([(x - side * radius * 0.9, y + radius * 0.4), (x - side * radius * 0.4, y + radius * 0.9)], fill=fill,
                  width=max(2, int(radius * 0.12)))  # fmt: skip
     return rng.choice(("pair of crossed swords", "pair of crossed spears", "crossed tools"))
@@ -120,7 +137,7 @@ def beast(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, rng: Random) 
 
 def leaf(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, rng: Random) -> str:
     """A jagged leaf on a stalk."""
-    star(pen, (centre[0], centre[1] - radius * 0.1), radius * 0.95, fill, rng.choice((7, 9, 11)), 0.6)
+    star(pen, (centre[0], centre[1] - radius * 0.1), radius * 0.95, fill, rng.choice((7, 9, 11)), inner=0.6)
     pen.line([centre, (centre[0], centre[1] + radius)], fill=fill, width=max(2, int(radius * 0.1)))
     return "leaf"
 
@@ -156,7 +173,9 @@ def coat_of_arms(pen: ImageDraw, centre: Point, radius: float, palette: list[Col
     elif rng.random() < 0.4:
         for side in (-1, 1):
             beast(pen, (centre[0] + side * radius * 0.8, centre[1]), radius * 0.4, fourth.rgb, rng)
-        said.append(rng.choice(("flanked by two animals", "held by two supporters", "supported by a lion on either side")))
+        said.append(
+            rng.choice(("flanked by two animals", "held by two supporters", "supported by a lion on either side"))
+        )
     inner = radius * (0.68 if said else 0.95)
     pen.polygon(shield_outline(centre, inner), fill=main.rgb, outline=third.rgb, width=max(2, int(radius * 0.07)))
     charge = rng.choice(EMBLEMS)(pen, centre, inner * 0.55, second.rgb, rng)

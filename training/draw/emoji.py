@@ -5,11 +5,11 @@ Debian packages: fonts-noto-color-emoji, unicode-cldr-core.
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from random import Random
+from xml.etree import ElementTree
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -74,7 +74,7 @@ def glyph(text: str) -> Image.Image | None:
     picture = Image.new("RGBA", (160, 160))
     ImageDraw.Draw(picture).text((10, 10), text, font=font, embedded_color=True, fill=(0, 0, 0, 255))
     box = picture.getbbox()
-    if box is None or box[2] - box[0] < 20 and box[3] - box[1] < 20:
+    if box is None or (box[2] - box[0] < 20 and box[3] - box[1] < 20):
         return None
     cut = picture.crop(box)
     return cut if cut.getcolors(maxcolors=8) is None else None  # a box of one colour stands for a missing glyph
@@ -134,8 +134,14 @@ def _two(rng: Random) -> tuple[Image.Image, str]:
         placed(rng, picture, emoji, (width * fx, height * fy), 0.44 * min(width, height))
     relation = "above" if upright else "to the left of"
     a, b = first.name, second.name
-    return picture, rng.choice((f"{article(a)} {relation} {article(b)}", f"{article(a)} and {article(b)}", f"{a} and {b}",
-                                f"{a} next to {article(b)}" if not upright else f"{b} below {article(a)}"))  # fmt: skip
+    return picture, rng.choice(
+        (
+            f"{article(a)} {relation} {article(b)}",
+            f"{article(a)} and {article(b)}",
+            f"{a} and {b}",
+            f"{a} next to {article(b)}" if not upright else f"{b} below {article(a)}",
+        )
+    )
 
 
 def _many(rng: Random) -> tuple[Image.Image, str]:

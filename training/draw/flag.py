@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from random import Random
 
@@ -13,7 +14,7 @@ from training.draw.ink import Colour
 _RATIOS = ((150, 100), (160, 100), (180, 100), (200, 100), (190, 100), (130, 100), (100, 100))
 _SCALE = 3
 
-# Designs (layout, colours in order) that a well-known nation or region flies: they are drawn again.
+# Designs (layout: colours in order) that a well-known nation or region flies: they are drawn again.
 _BANDS = """
 horizontal: black red yellow; red white blue; red white light blue; white blue red; red white red; red white green;
 white green red; blue black white; maroon white maroon; yellow green red; red blue orange; red white black;
@@ -33,16 +34,12 @@ saltire: blue white; dark blue white; white red; white blue; green yellow; red w
 
 
 def _blocked() -> frozenset[tuple[str, ...]]:
-    rows = set()
-    names = ("dark green", "light green", "dark blue", "light blue")
-    for part in " ".join(_BANDS.split()).replace(" vertical:", "; vertical:").replace(" disk:", "; disk:").replace(
-            " cross:", "; cross:").replace(" saltire:", "; saltire:").split(";"):  # fmt: skip
-        if ":" in part:
-            layout, part = part.strip().split(":")
-        for name in names:
-            part = part.replace(name, name.replace(" ", "_"))
-        rows.add((layout, *(word.replace("_", " ") for word in part.split())))
-    return frozenset(rows)
+    """(layout, colour, colour, ...) of every design in `_BANDS`."""
+    flat = re.sub(r"(dark|light) (blue|green)", r"\1_\2", " ".join(_BANDS.split()))
+    found = set()
+    for layout, designs in re.findall(r"(\w+): ([^:]*?)(?= \w+:|$)", flat):
+        found |= {(layout, *(word.replace("_", " ") for word in design.split())) for design in designs.split(";")}
+    return frozenset(found)
 
 
 NATIONAL = _blocked()

@@ -124,7 +124,9 @@ def plain(flag: Flag, rng: Random) -> None:
     told = rng.choice((f"{word} field", f"a {word} background", f"{word}", f"solid {word}", f"a field of {word}",
                        f"a plain {word} flag", f"{word} ground"))  # fmt: skip
     if rng.random() < 0.15:
-        flag.pen.rectangle((0, 0, width - 1, height - 1), outline=paints[1].rgb, width=int(height * rng.uniform(0.06, 0.14)))
+        flag.pen.rectangle(
+            (0, 0, width - 1, height - 1), outline=paints[1].rgb, width=int(height * rng.uniform(0.06, 0.14))
+        )
         flag.key, border = ("border",), paints[1].word
         told += rng.choice((f" with a {border} border", f" bordered in {border}", f" edged on all sides in {border}"))
     flag.told.append(told)
@@ -147,9 +149,17 @@ def cross(flag: Flag, rng: Random) -> None:
             flag.pen.rectangle((0, (height - wide) / 2, width, (height + wide) / 2), fill=paint.rgb)
     flag.ground = [ground, main]
     flag.key = ("saltire" if saltire else "cross", ground.name, main.name, *([edge.name] if edged else []))
-    kind = rng.choice(("diagonal cross", "saltire", "X-shaped cross") if saltire else ("cross", "cross", "upright cross"))
-    outlined = rng.choice((f" edged in {edge.word}", f" outlined in {edge.word}", f" bordered by {edge.word}")) if edged else ""
-    where = rng.choice((" shifted to the hoist side", ", its vertical part nearer the left side", "")) if shifted else ""
+    kind = rng.choice(
+        ("diagonal cross", "saltire", "X-shaped cross") if saltire else ("cross", "cross", "upright cross")
+    )
+    outlined = (
+        rng.choice((f" edged in {edge.word}", f" outlined in {edge.word}", f" bordered by {edge.word}"))
+        if edged
+        else ""
+    )
+    where = (
+        rng.choice((" shifted to the hoist side", ", its vertical part nearer the left side", "")) if shifted else ""
+    )
     flag.told.append(rng.choice((
         f"{ground.word} with a {main.word} {kind}{outlined} that reaches the edges{where}",
         f"a {main.word} {kind}{outlined} on a {ground.word} field{where}",
@@ -171,18 +181,29 @@ def diagonal(flag: Flag, rng: Random) -> None:
     if banded:
         flag.pen.line(ends, fill=band.rgb, width=int(height * 0.24))
     flag.ground, flag.key = [upper, lower], ("diagonal",)
-    course = rng.choice(("from the lower hoist side to the upper fly side", "from lower left to upper right",
-                         "from the lower hoist-side corner") if rising else
-                        ("from the upper hoist side to the lower fly side", "from upper left to lower right"))  # fmt: skip
+    course = rng.choice(
+        (
+            "from the lower hoist side to the upper fly side",
+            "from lower left to upper right",
+            "from the lower hoist-side corner",
+        )
+        if rising
+        else ("from the upper hoist side to the lower fly side", "from upper left to lower right")
+    )
     sides = ("upper triangle", "lower triangle")
     told = f"divided diagonally {course}"
     if banded:
         told += rng.choice((" by", " with")) + f" a {band.word} {rng.choice(('band', 'stripe'))}"
         told += rng.choice((f" edged in {edge.word}", f" bordered in {edge.word}")) if edged else ""
-    flag.told.append(rng.choice((
-        f"{told}; the {sides[0]} is {upper.word} and the {sides[1]} is {lower.word}", f"{upper.word} and {lower.word}, {told}",
-        f"{told}: {upper.word} above and {lower.word} below",
-    )))  # fmt: skip
+    flag.told.append(
+        rng.choice(
+            (
+                f"{told}; the {sides[0]} is {upper.word} and the {sides[1]} is {lower.word}",
+                f"{upper.word} and {lower.word}, {told}",
+                f"{told}: {upper.word} above and {lower.word} below",
+            )
+        )
+    )
 
 
 def quarters(flag: Flag, rng: Random) -> None:
@@ -228,8 +249,15 @@ def rays(flag: Flag, rng: Random) -> None:
     for index in range(0, count * 2, 2):
         flag.pen.polygon([centre, rim[index], rim[index + 1]], fill=beam.rgb)
     flag.ground, flag.key = [ground, beam], ("rays",)
-    flag.told.append(rng.choice((f"{beam.word} rays on a {ground.word} field", f"{ground.word} with {beam.word} beams spreading out",
-                                 f"a {ground.word} field with radiating {beam.word} rays")))  # fmt: skip
+    flag.told.append(
+        rng.choice(
+            (
+                f"{beam.word} rays on a {ground.word} field",
+                f"{ground.word} with {beam.word} beams spreading out",
+                f"a {ground.word} field with radiating {beam.word} rays",
+            )
+        )
+    )
 
 
 _FIELDS: tuple[tuple[Callable[[Flag, Random], None], int], ...] = (

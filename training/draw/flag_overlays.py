@@ -9,57 +9,11 @@ from typing import TYPE_CHECKING
 
 from training.draw.emblem import EMBLEMS, arms_palette, coat_of_arms
 from training.draw.flag_fields import pick
+from training.draw.flag_places import TIPS, behind, contrast, spot_for, star_word
 from training.draw.ink import Colour, Point, article, counted, crescent, disk, ring, star, sun
 
 if TYPE_CHECKING:
     from training.draw.flag import Flag
-
-_TIPS = (5, 5, 5, 5, 5, 6, 7, 8, 12)
-_TIP_WORDS = {5: "five-pointed ", 6: "six-pointed ", 7: "seven-pointed ", 8: "eight-pointed ", 12: "twelve-pointed "}
-
-
-def _star_word(rng: Random, tips: int) -> str:
-    return f"{_TIP_WORDS[tips] if rng.random() < 0.5 else ''}star"
-
-
-def _spot(rng: Random, flag: Flag) -> tuple[str, Point, float]:
-    """Where an emblem goes: its words, its centre, its largest radius."""
-    width, height = flag.size
-    direction = flag.key[0]
-    middle = [("centered", "in the center", "in the middle", "in the center of the flag", "superimposed at the center")]
-    spots: list[tuple[tuple[str, ...], Point, float]] = [(middle[0], (width * 0.5, height * 0.5), 0.3)] * 4
-    spots.append((("in the upper hoist-side corner", "in the upper left corner", "in the canton", "near the top on the hoist side"),
-                  (width * 0.2, height * 0.26), 0.2))  # fmt: skip
-    spots.append((("on the fly side", "on the right side", "in the fly half", "toward the right edge"), (width * 0.75, height * 0.5), 0.26))
-    spots.append((("on the hoist side", "on the left side", "toward the hoist", "shifted to the left"), (width * 0.3, height * 0.5), 0.26))
-    if direction in ("horizontal", "vertical") and len(flag.ground) == 3:
-        word = flag.ground[1].word
-        centre_band = (f"centered in the {word} band", f"in the middle of the {word} band", f"on the {word} band", "in the central band")
-        spots += [(centre_band, (width / 2, height / 2), 0.15 if direction == "horizontal" else 0.24)] * 5
-    if direction == "vertical":
-        word = flag.ground[0].word
-        spots.append(((f"in the {word} band", f"on the {word} hoist-side band"), (width * 0.5 / len(flag.ground), height * 0.4), 0.15))
-    if direction == "horizontal":
-        word = flag.ground[0].word
-        spots.append(((f"in the {word} band", f"on the hoist side of the {word} band", f"at the left of the top band"),
-                      (width * 0.2, height * 0.5 / len(flag.ground)), 0.14))  # fmt: skip
-    words, centre, reach = rng.choice(spots)
-    return rng.choice(words), centre, height * reach * rng.uniform(0.8, 1.1)
-
-
-def _behind(flag: Flag, centre: Point) -> tuple[int, int, int]:
-    pixel = flag.picture.getpixel((min(int(centre[0]), flag.size[0] - 1), min(int(centre[1]), flag.size[1] - 1)))
-    assert isinstance(pixel, tuple)
-    return (int(pixel[0]), int(pixel[1]), int(pixel[2]))
-
-
-def _contrast(rng: Random, flag: Flag, centre: Point) -> Colour:
-    """A colour that can be seen on what lies at `centre`."""
-    behind = _behind(flag, centre)
-    while True:
-        (paint,) = pick(rng, 1)
-        if sum(abs(a - b) for a, b in zip(paint.rgb, behind, strict=True)) > 170:
-            return paint
 
 
 def triangle(flag: Flag, rng: Random) -> None:
@@ -77,14 +31,21 @@ def triangle(flag: Flag, rng: Random) -> None:
     )) + (f" edged in {edge.word}" if edged else "")  # fmt: skip
     if rng.random() < 0.45:
         centre = (reach * 0.35, height / 2)
-        paint, tips = _contrast(rng, flag, centre), rng.choice(_TIPS)
-        thing, plot = rng.choice((
-            (_star_word(rng, tips), lambda: star(flag.pen, centre, height * 0.13, paint.rgb, tips)),
-            ("sun", lambda: sun(flag.pen, centre, height * 0.16, paint.rgb, 16)),
-            ("disk", lambda: disk(flag.pen, centre, height * 0.1, paint.rgb)),
-        ))  # fmt: skip
-        plot()
-        told += rng.choice((f" bearing a {paint.word} {thing}", f" with a {paint.word} {thing} in it", f" containing a {paint.word} {thing}"))
+        paint, tips = contrast(rng, flag, centre), rng.choice(TIPS)
+        thing = rng.choice((star_word(rng, tips), "sun", "disk"))
+        if thing == "sun":
+            sun(flag.pen, centre, height * 0.16, paint.rgb, 16)
+        elif thing == "disk":
+            disk(flag.pen, centre, height * 0.1, paint.rgb)
+        else:
+            star(flag.pen, centre, height * 0.13, paint.rgb, tips)
+        told += rng.choice(
+            (
+                f" bearing a {paint.word} {thing}",
+                f" with a {paint.word} {thing} in it",
+                f" containing a {paint.word} {thing}",
+            )
+        )
     flag.emblem_told.append(told)
 
 
@@ -96,22 +57,39 @@ def canton(flag: Flag, rng: Random) -> None:
     flag.pen.rectangle((0, 0, right, bottom), fill=ground.rgb)
     centre = (right / 2, bottom / 2)
     paint, second = pick(rng, 2, [ground])
-    corner = rng.choice(("in the upper hoist-side corner", "in the canton", "in the upper hoist-side quadrant", "in the upper left corner"))
-    holder = rng.choice((f"a {ground.word} rectangle {corner}", f"a {ground.word} square {corner}", f"a {ground.word} canton"))
+    corner = rng.choice(
+        (
+            "in the upper hoist-side corner",
+            "in the canton",
+            "in the upper hoist-side quadrant",
+            "in the upper left corner",
+        )
+    )
+    holder = rng.choice(
+        (f"a {ground.word} rectangle {corner}", f"a {ground.word} square {corner}", f"a {ground.word} canton")
+    )
     kind = rng.choice(("stars", "star", "crosses", "crosses", "empty", "emblem"))
     if kind == "stars":
         told = f"{holder} with {_star_grid(flag, rng, paint, right, bottom)}"
     elif kind == "star":
-        tips = rng.choice(_TIPS)
+        tips = rng.choice(TIPS)
         star(flag.pen, centre, bottom * 0.32, paint.rgb, tips)
-        told = rng.choice((f"{holder} bearing a {paint.word} {_star_word(rng, tips)}", f"{holder} with a large {paint.word} star"))
+        told = rng.choice(
+            (f"{holder} bearing a {paint.word} {star_word(rng, tips)}", f"{holder} with a large {paint.word} star")
+        )
     elif kind == "crosses":
         for ends in ([(0, 0), (right, bottom)], [(0, bottom), (right, 0)]):
             flag.pen.line(ends, fill=paint.rgb, width=int(bottom * 0.16))
         flag.pen.rectangle((0, bottom * 0.4, right, bottom * 0.6), fill=second.rgb)
         flag.pen.rectangle((right / 2 - bottom * 0.1, 0, right / 2 + bottom * 0.1, bottom), fill=second.rgb)
-        told = rng.choice((f"a small flag of crosses {corner}", f"another flag {corner}", f"the flag of a kingdom {corner}",
-                           f"{holder} with a {second.word} cross over a {paint.word} diagonal cross"))  # fmt: skip
+        told = rng.choice(
+            (
+                f"a small flag of crosses {corner}",
+                f"another flag {corner}",
+                f"the flag of a kingdom {corner}",
+                f"{holder} with a {second.word} cross over a {paint.word} diagonal cross",
+            )
+        )
     elif kind == "emblem":
         name = rng.choice(EMBLEMS)(flag.pen, centre, bottom * 0.34, paint.rgb, rng)
         told = f"{holder} with a {paint.word} {name}"
@@ -126,24 +104,38 @@ def _star_grid(flag: Flag, rng: Random, paint: Colour, right: float, bottom: flo
         for column in range(columns):
             spot = (right * (column + 0.5) / columns, bottom * (row + 0.5) / rows)
             star(flag.pen, spot, min(right / columns, bottom / rows) * 0.4, paint.rgb)
-    return rng.choice((f"rows of small {paint.word} stars", f"{rows * columns} {paint.word} stars", f"many {paint.word} stars in rows"))
+    return rng.choice(
+        (
+            f"rows of small {paint.word} stars",
+            f"{rows * columns} {paint.word} stars",
+            f"many {paint.word} stars in rows",
+        )
+    )
 
 
 def disk_overlay(flag: Flag, rng: Random) -> None:
     """A disk, often with a star or an emblem inside."""
-    where, centre, radius = _spot(rng, flag)
-    paint = _contrast(rng, flag, centre)
+    where, centre, radius = spot_for(rng, flag)
+    paint = contrast(rng, flag, centre)
     disk(flag.pen, centre, radius, paint.rgb)
     noun = rng.choice(("disk", "disk", "circle", "solid circle", "roundel"))
-    told = rng.choice((f"a {paint.word} {noun} {where}", f"a large {paint.word} {noun} {where}", f"{where}, a {paint.word} {noun}"))
+    told = rng.choice(
+        (f"a {paint.word} {noun} {where}", f"a large {paint.word} {noun} {where}", f"{where}, a {paint.word} {noun}")
+    )
     if rng.random() < 0.5:
-        inner, tips = pick(rng, 1, [paint])[0], rng.choice(_TIPS)
+        inner, tips = pick(rng, 1, [paint])[0], rng.choice(TIPS)
         if rng.random() < 0.6:
             star(flag.pen, centre, radius * 0.7, inner.rgb, tips)
-            name = _star_word(rng, tips)
+            name = star_word(rng, tips)
         else:
             name = rng.choice(EMBLEMS)(flag.pen, centre, radius * 0.65, inner.rgb, rng)
-        told += rng.choice((f" with a {inner.word} {name} in it", f" bearing a {inner.word} {name}", f" containing a {inner.word} {name}"))
+        told += rng.choice(
+            (
+                f" with a {inner.word} {name} in it",
+                f" bearing a {inner.word} {name}",
+                f" containing a {inner.word} {name}",
+            )
+        )
     elif flag.key[0] == "plain":
         flag.key = ("disk", flag.key[1], paint.name)
         flag.overlays -= 1
@@ -152,10 +144,10 @@ def disk_overlay(flag: Flag, rng: Random) -> None:
 
 def stars(flag: Flag, rng: Random) -> None:
     """One to twelve stars in a row, an arc, a circle or scattered."""
-    where, centre, radius = _spot(rng, flag)
-    count, tips = rng.choice((1, 1, 1, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 12)), rng.choice(_TIPS)
-    paint = _contrast(rng, flag, centre)
-    told, way = counted(count, f"{paint.word} {_star_word(rng, tips)}"), ""
+    where, centre, radius = spot_for(rng, flag)
+    count, tips = rng.choice((1, 1, 1, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 12)), rng.choice(TIPS)
+    paint = contrast(rng, flag, centre)
+    told, way = counted(count, f"{paint.word} {star_word(rng, tips)}"), ""
     if count == 1:
         star(flag.pen, centre, radius, paint.rgb, tips)
     else:
@@ -172,38 +164,49 @@ def _arranged(rng: Random, centre: Point, radius: float, count: int) -> tuple[st
     if kind == "circle" and count > 2:
         return rng.choice((" arranged in a circle", " forming a circle", " in a ring")), ring(centre, radius, count)
     if kind == "column":
-        return rng.choice((" in a vertical line", " one above the other", " in a column")), [(x, y + s * radius) for s in steps]
+        return rng.choice((" in a vertical line", " one above the other", " in a column")), [
+            (x, y + s * radius) for s in steps
+        ]
     if kind == "arc" and count > 2:
         arc = [(x + radius * math.sin(s * 1.4), y - radius * math.cos(s * 1.4) + radius / 2) for s in steps]
         return rng.choice((" in an arc", " arranged in an arc")), arc
     if kind == "diagonal":
-        return rng.choice((" in a diagonal line", " along a diagonal")), [(x + s * radius, y + s * radius) for s in steps]
+        return rng.choice((" in a diagonal line", " along a diagonal")), [
+            (x + s * radius, y + s * radius) for s in steps
+        ]
     if kind == "scattered" and count > 3:
         spots = [(x + radius * rng.uniform(-1.1, 1.1), y + radius * rng.uniform(-1.1, 1.1)) for _ in steps]
         return rng.choice((" scattered", " in the shape of a constellation", "")), spots
-    return rng.choice((" in a row", " in a horizontal line", " side by side", "")), [(x + s * radius * 1.3, y) for s in steps]
+    return rng.choice((" in a row", " in a horizontal line", " side by side", "")), [
+        (x + s * radius * 1.3, y) for s in steps
+    ]
 
 
 def moon(flag: Flag, rng: Random) -> None:
     """A crescent, mostly with a star."""
-    where, centre, radius = _spot(rng, flag)
-    paint = _contrast(rng, flag, centre)
+    where, centre, radius = spot_for(rng, flag)
+    paint = contrast(rng, flag, centre)
     turn = rng.choice((0.0, 0.0, -0.5, -math.pi / 2))
-    crescent(flag.pen, centre, radius, paint.rgb, _behind(flag, centre), turn)
+    crescent(flag.pen, centre, radius, paint.rgb, behind(flag, centre), turn=turn)
     told = rng.choice((f"a {paint.word} crescent", f"a {paint.word} crescent moon"))
     if rng.random() < 0.7:
         at = (centre[0] + radius * 0.55 * math.cos(turn), centre[1] + radius * 0.55 * math.sin(turn))
-        tips = rng.choice(_TIPS)
+        tips = rng.choice(TIPS)
         star(flag.pen, at, radius * 0.38, paint.rgb, tips)
-        told = rng.choice((f"{told} and {_star_word(rng, tips)}", f"a {paint.word} {_star_word(rng, tips)} inside {told}",
-                           f"{told} that partly encloses a {paint.word} {_star_word(rng, tips)}"))  # fmt: skip
+        told = rng.choice(
+            (
+                f"{told} and {star_word(rng, tips)}",
+                f"a {paint.word} {star_word(rng, tips)} inside {told}",
+                f"{told} that partly encloses a {paint.word} {star_word(rng, tips)}",
+            )
+        )
     flag.emblem_told.append(f"{told} {where}")
 
 
 def figure(flag: Flag, rng: Random) -> None:
     """One emblem of a single colour."""
-    where, centre, radius = _spot(rng, flag)
-    paint = _contrast(rng, flag, centre)
+    where, centre, radius = spot_for(rng, flag)
+    paint = contrast(rng, flag, centre)
     name = rng.choice(EMBLEMS)(flag.pen, centre, radius, paint.rgb, rng)
     flag.emblem_told.append(rng.choice((f"a {paint.word} {name} {where}", f"{article(name)} in {paint.word} {where}",
                                         f"{where}, a {paint.word} {name}", f"{article(name)} {where}")))  # fmt: skip
@@ -211,7 +214,7 @@ def figure(flag: Flag, rng: Random) -> None:
 
 def arms(flag: Flag, rng: Random) -> None:
     """A coat of arms."""
-    where, centre, radius = _spot(rng, flag)
+    where, centre, radius = spot_for(rng, flag)
     told = coat_of_arms(flag.pen, centre, radius, arms_palette(rng), rng)
     flag.emblem_told.append(f"{rng.choice(('the', 'the', article(told).split()[0]))} {told} {where}" if len(told) < 30
                             else f"the {told}, {where}")  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from random import Random
 
@@ -90,7 +90,7 @@ def ring(centre: Point, radius: float, corners: int, turn: float = 0.0) -> list[
     return [(centre[0] + radius * math.cos(a), centre[1] + radius * math.sin(a)) for a in steps]
 
 
-def star(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, points: int = 5, inner: float = 0.4) -> None:
+def star(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, points: int = 5, *, inner: float = 0.4) -> None:
     """A star with `points` tips, one of them on top."""
     outer = ring(centre, radius, points)
     hollow = ring(centre, radius * inner, points, math.pi / points)
@@ -102,7 +102,7 @@ def disk(pen: ImageDraw, centre: Point, radius: float, fill: Rgb) -> None:
     pen.ellipse((centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius), fill=fill)
 
 
-def crescent(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, behind: Rgb, turn: float = 0.0) -> None:
+def crescent(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, behind: Rgb, *, turn: float = 0.0) -> None:
     """A crescent that opens to the right before it is turned; `behind` is the colour it lies on."""
     disk(pen, centre, radius, fill)
     offset = 0.36 * radius
@@ -112,11 +112,11 @@ def crescent(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, behind: Rg
 
 def sun(pen: ImageDraw, centre: Point, radius: float, fill: Rgb, rays: int) -> None:
     """A disk with straight rays."""
-    star(pen, centre, radius, fill, rays, 0.55)
+    star(pen, centre, radius, fill, rays, inner=0.55)
     disk(pen, centre, radius * 0.5, fill)
 
 
-@lru_cache(maxsize=None)
+@cache
 def font_files() -> tuple[str, ...]:
     """Text fonts of the machine (Debian: fonts-dejavu, fonts-liberation)."""
     found = sorted(str(file) for folder in _FONT_FOLDERS for file in Path(folder).glob("*.ttf"))

@@ -20,11 +20,24 @@ def house(pen: Pen, x: float, ground: float, size: float, rng: Random) -> str:
     """Walls, a roof, a door and windows."""
     walls, roof = colours(rng, 2, ("red", "yellow", "white", "brown", "blue", "orange", "gray"))
     pen.rectangle((x - size * 0.5, ground - size * 0.7, x + size * 0.5, ground), fill=walls.rgb, outline=(40, 40, 40))
-    pen.polygon([(x - size * 0.6, ground - size * 0.7), (x, ground - size * 1.2), (x + size * 0.6, ground - size * 0.7)], fill=roof.rgb)
+    pen.polygon(
+        [(x - size * 0.6, ground - size * 0.7), (x, ground - size * 1.2), (x + size * 0.6, ground - size * 0.7)],
+        fill=roof.rgb,
+    )
     pen.rectangle((x - size * 0.1, ground - size * 0.35, x + size * 0.1, ground), fill=(90, 50, 20))
     for side in (-0.32, 0.32):
-        pen.rectangle((x + size * (side - 0.08), ground - size * 0.55, x + size * (side + 0.08), ground - size * 0.38), fill=(190, 225, 245))
-    return rng.choice(("house", f"{walls.word} house", f"{walls.word} house with a {roof.word} roof", f"house with a {roof.word} roof"))
+        pen.rectangle(
+            (x + size * (side - 0.08), ground - size * 0.55, x + size * (side + 0.08), ground - size * 0.38),
+            fill=(190, 225, 245),
+        )
+    return rng.choice(
+        (
+            "house",
+            f"{walls.word} house",
+            f"{walls.word} house with a {roof.word} roof",
+            f"house with a {roof.word} roof",
+        )
+    )
 
 
 def green_tree(pen: Pen, x: float, ground: float, size: float, rng: Random) -> str:
@@ -48,8 +61,15 @@ def car(pen: Pen, x: float, ground: float, size: float, rng: Random) -> str:
     """A car from the side."""
     (paint,) = colours(rng, 1, ("red", "blue", "yellow", "green", "black", "white", "gray"))
     pen.rectangle((x - size * 0.6, ground - size * 0.4, x + size * 0.6, ground - size * 0.12), fill=paint.rgb)
-    pen.polygon([(x - size * 0.35, ground - size * 0.4), (x - size * 0.2, ground - size * 0.65), (x + size * 0.2, ground - size * 0.65),
-                 (x + size * 0.38, ground - size * 0.4)], fill=paint.rgb)  # fmt: skip
+    pen.polygon(
+        [
+            (x - size * 0.35, ground - size * 0.4),
+            (x - size * 0.2, ground - size * 0.65),
+            (x + size * 0.2, ground - size * 0.65),
+            (x + size * 0.38, ground - size * 0.4),
+        ],
+        fill=paint.rgb,
+    )
     for side in (-0.35, 0.35):
         disk(pen, (x + size * side, ground - size * 0.12), size * 0.13, (20, 20, 20))
     return f"{paint.word} car"
@@ -85,7 +105,9 @@ def _land(rng: Random) -> tuple[Image.Image, str]:
     for place, fx in rng.sample(tuple(_PLACES.items()), rng.choice((1, 1, 2, 2, 3))):
         thing = article(rng.choice(_THINGS)(pen, width * fx, ground + rng.uniform(2, 16), rng.uniform(55, 80), rng))
         said.insert(0, f"{thing} {place}" if rng.random() < 0.5 else thing)
-    return picture, rng.choice((listed(said), f"a scene with {listed(said)}", f"a drawing of {listed(said)}", f"{listed(said)} on green grass"))
+    return picture, rng.choice(
+        (listed(said), f"a scene with {listed(said)}", f"a drawing of {listed(said)}", f"{listed(said)} on green grass")
+    )
 
 
 def _sea(rng: Random) -> tuple[Image.Image, str]:
@@ -95,11 +117,14 @@ def _sea(rng: Random) -> tuple[Image.Image, str]:
     if rng.random() < 0.5:
         pen.rectangle((0, height * 0.55, width, height), fill=(30, 96, 176))
         (paint,) = colours(rng, 1, ("red", "white", "brown", "black", "yellow"))
-        said.append(f"{article(f'{paint.word} {ship(pen, (width * rng.uniform(0.25, 0.75), height * 0.45), 50, paint.rgb, rng)}')}")
+        vessel = ship(pen, (width * rng.uniform(0.25, 0.75), height * 0.45), 50, paint.rgb, rng)
+        said.append(article(f"{paint.word} {vessel}"))
         if rng.random() < 0.5:
             bird(pen, (width * rng.uniform(0.2, 0.8), 34), 18, (60, 60, 60), rng)
             said.append("a bird in the sky")
-        return picture, rng.choice((f"{listed(said)} on the sea", f"{listed(said)} on the water", f"a drawing of {listed(said)} at sea"))
+        return picture, rng.choice(
+            (f"{listed(said)} on the sea", f"{listed(said)} on the water", f"a drawing of {listed(said)} at sea")
+        )
     pen.rectangle((0, 0, width, height), fill=(30, 120, 190))
     (paint,), count = colours(rng, 1, ("red", "orange", "yellow", "purple", "pink", "gray")), rng.randint(1, 4)
     for index in range(count):
@@ -119,7 +144,9 @@ def _sky(rng: Random) -> tuple[Image.Image, str]:
         disk(pen, (rng.uniform(0, width), rng.uniform(0, height)), rng.choice((0.6, 1, 1.6)), (240, 240, 225))
     kind = rng.choice((_planet, _moon, _galaxy, _comet, _stars_only))
     thing = kind(pen, width, height, dark, rng)
-    return picture, rng.choice((thing, f"{thing} in the night sky", f"{thing} in space", f"{thing} among stars", f"{thing} against a dark sky"))
+    return picture, rng.choice(
+        (thing, f"{thing} in the night sky", f"{thing} in space", f"{thing} among stars", f"{thing} against a dark sky")
+    )
 
 
 def _planet(pen: Pen, width: int, height: int, dark: Rgb, rng: Random) -> str:
@@ -127,7 +154,9 @@ def _planet(pen: Pen, width: int, height: int, dark: Rgb, rng: Random) -> str:
     x, y, radius = width / 2, height / 2, rng.uniform(30, 75)
     ringed = rng.random() < 0.35
     if ringed:
-        pen.ellipse((x - radius * 1.6, y - radius * 0.35, x + radius * 1.6, y + radius * 0.35), outline=(210, 200, 170), width=7)
+        pen.ellipse(
+            (x - radius * 1.6, y - radius * 0.35, x + radius * 1.6, y + radius * 0.35), outline=(210, 200, 170), width=7
+        )
     disk(pen, (x, y), radius, paint.rgb)
     return f"{article(paint.word)} planet{' with rings' if ringed else ''}"
 
@@ -139,7 +168,12 @@ def _moon(pen: Pen, width: int, height: int, dark: Rgb, rng: Random) -> str:
         return "a crescent moon"
     disk(pen, spot, radius, (226, 226, 220))
     for _ in range(7):
-        disk(pen, (spot[0] + rng.uniform(-0.6, 0.6) * radius, spot[1] + rng.uniform(-0.6, 0.6) * radius), radius * 0.12, (180, 180, 176))
+        disk(
+            pen,
+            (spot[0] + rng.uniform(-0.6, 0.6) * radius, spot[1] + rng.uniform(-0.6, 0.6) * radius),
+            radius * 0.12,
+            (180, 180, 176),
+        )
     return rng.choice(("a full moon", "the Moon with craters"))
 
 

@@ -9,15 +9,42 @@ from PIL import Image, ImageDraw
 
 from training.draw.ink import Colour, Point, article, colour, colours, counted, crescent, listed, plural, ring, star
 
-SHAPES = ("circle", "square", "triangle", "rectangle", "star", "pentagon", "hexagon", "diamond", "oval", "cross", "heart",
-          "crescent", "arrow", "ring")  # fmt: skip
-_OTHER_NAMES = {"circle": ("circle", "disk", "dot"), "oval": ("oval", "ellipse"), "diamond": ("diamond", "rhombus"),
-                "cross": ("cross", "plus sign"), "crescent": ("crescent", "crescent moon"), "ring": ("ring",)}  # fmt: skip
+SHAPES = (
+    "circle",
+    "square",
+    "triangle",
+    "rectangle",
+    "star",
+    "pentagon",
+    "hexagon",
+    "diamond",
+    "oval",
+    "cross",
+    "heart",
+    "crescent",
+    "arrow",
+    "ring",
+)
+_OTHER_NAMES = {
+    "circle": ("circle", "disk", "dot"),
+    "oval": ("oval", "ellipse"),
+    "diamond": ("diamond", "rhombus"),
+    "cross": ("cross", "plus sign"),
+    "crescent": ("crescent", "crescent moon"),
+    "ring": ("ring",),
+}
 _SIDE = 200
-_PLACES = {"in the upper left corner": (0.22, 0.22), "at the top": (0.5, 0.2), "in the upper right corner": (0.78, 0.22),
-           "on the left": (0.2, 0.5), "in the center": (0.5, 0.5), "on the right": (0.8, 0.5),
-           "in the lower left corner": (0.22, 0.78), "at the bottom": (0.5, 0.8),
-           "in the lower right corner": (0.78, 0.78)}  # fmt: skip
+_PLACES = {
+    "in the upper left corner": (0.22, 0.22),
+    "at the top": (0.5, 0.2),
+    "in the upper right corner": (0.78, 0.22),
+    "on the left": (0.2, 0.5),
+    "in the center": (0.5, 0.5),
+    "on the right": (0.8, 0.5),
+    "in the lower left corner": (0.22, 0.78),
+    "at the bottom": (0.5, 0.8),
+    "in the lower right corner": (0.78, 0.78),
+}
 
 
 def shape_word(rng: Random, shape: str) -> str:
@@ -31,12 +58,24 @@ def outline(shape: str, centre: Point, radius: float) -> list[Point]:
     corners = {"triangle": 3, "pentagon": 5, "hexagon": 6, "diamond": 4}
     if shape in corners:
         return ring(centre, radius, corners[shape])
-    flat = {
+    flat: dict[str, list[Point]] = {
         "square": [(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)],
         "rectangle": [(-1, -0.5), (1, -0.5), (1, 0.5), (-1, 0.5)],
         "arrow": [(-1, -0.2), (0.2, -0.2), (0.2, -0.6), (1, 0), (0.2, 0.6), (0.2, 0.2), (-1, 0.2)],
-        "cross": [(-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3), (1, 0.3), (0.3, 0.3), (0.3, 1), (-0.3, 1), (-0.3, 0.3),
-                  (-1, 0.3), (-1, -0.3), (-0.3, -0.3)],  # fmt: skip
+        "cross": [
+            (-0.3, -1),
+            (0.3, -1),
+            (0.3, -0.3),
+            (1, -0.3),
+            (1, 0.3),
+            (0.3, 0.3),
+            (0.3, 1),
+            (-0.3, 1),
+            (-0.3, 0.3),
+            (-1, 0.3),
+            (-1, -0.3),
+            (-0.3, -0.3),
+        ],
     }
     if shape in flat:
         return [(x + radius * dx, y + radius * dy) for dx, dy in flat[shape]]
@@ -50,7 +89,7 @@ def outline(shape: str, centre: Point, radius: float) -> list[Point]:
     ]
 
 
-def put(pen: ImageDraw.ImageDraw, shape: str, centre: Point, radius: float, paint: Colour, behind: Colour) -> None:
+def put(pen: ImageDraw.ImageDraw, shape: str, centre: Point, radius: float, paint: Colour, *, behind: Colour) -> None:
     """Draw one filled shape."""
     x, y = centre
     box = (x - radius, y - radius, x + radius, y + radius)
@@ -89,7 +128,7 @@ def _single(rng: Random) -> tuple[Image.Image, str]:
     if large:
         place, fx, fy = "in the center", 0.5, 0.5
     radius = rng.uniform(60, 90) if large else rng.uniform(18, 36)
-    put(pen, shape, (picture.width * fx, picture.height * fy), radius, paint, ground)
+    put(pen, shape, (picture.width * fx, picture.height * fy), radius, paint, behind=ground)
     word = shape_word(rng, shape)
     size = rng.choice(("", "large ") if large else ("", "small "))
     return picture, rng.choice((
@@ -109,7 +148,7 @@ def _group(rng: Random) -> tuple[Image.Image, str]:
         spots = {"row": (width * step, height / 2), "column": (width / 2, height * step),
                  "circle": ring((width / 2, height / 2), 65, count)[index],
                  "grid": (width * (index % 3 + 0.5) / 3, height * (index // 3 + 0.5) / 3)}  # fmt: skip
-        put(pen, shape, spots[arrangement], min(28.0, 85 / count + 4), paint, ground)
+        put(pen, shape, spots[arrangement], min(28.0, 85 / count + 4), paint, behind=ground)
     things = counted(count, f"{paint.word} {shape_word(rng, shape)}")
     return picture, rng.choice((things, f"{things} in a {arrangement}", f"a {arrangement} of {things}",
                                 f"{things} on {article(ground.word)} background"))  # fmt: skip
@@ -127,8 +166,8 @@ def _pair(rng: Random) -> tuple[Image.Image, str]:
     relation, ((ax, ay), (bx, by)) = rng.choice(tuple(spots.items()))
     if relation == "inside":
         two = rng.choice(("circle", "square", "hexagon", "oval", "diamond"))
-    put(pen, two, (width * bx, height * by), 85 if relation == "inside" else 42, second, ground)
-    put(pen, one, (width * ax, height * ay), rng.uniform(28, 44), first, second)
+    put(pen, two, (width * bx, height * by), 85 if relation == "inside" else 42, second, behind=ground)
+    put(pen, one, (width * ax, height * ay), rng.uniform(28, 44), first, behind=second)
     a, b = f"{first.word} {shape_word(rng, one)}", f"{second.word} {shape_word(rng, two)}"
     told = f"{article(a)} {relation} {article(b)}"
     return picture, rng.choice((told, told, f"{article(a)} and {article(b)}", f"{told} on {ground.word}"))
@@ -141,7 +180,7 @@ def _several(rng: Random) -> tuple[Image.Image, str]:
     said = []
     for (place, (fx, fy)), paint in zip(chosen, paints(rng, count, ground), strict=True):
         shape = rng.choice(SHAPES)
-        put(pen, shape, (picture.width * fx, picture.height * fy), rng.uniform(18, 28), paint, ground)
+        put(pen, shape, (picture.width * fx, picture.height * fy), rng.uniform(18, 28), paint, behind=ground)
         thing = article(f"{paint.word} {shape_word(rng, shape)}")
         said.append(f"{thing} {place}" if rng.random() < 0.5 else thing)
     rng.shuffle(said)
@@ -155,12 +194,19 @@ def _pattern(rng: Random) -> tuple[Image.Image, str]:
     kind = rng.choice(("checkerboard", "horizontal stripe", "vertical stripe", "dot", "grid line"))
     for row in range(count):
         for column in range(count):
-            box = (width * column / count, height * row / count, width * (column + 1) / count, height * (row + 1) / count)
-            even = {"checkerboard": row + column, "horizontal stripe": row, "vertical stripe": column}.get(kind, 1) % 2 == 0
+            box = (
+                width * column / count,
+                height * row / count,
+                width * (column + 1) / count,
+                height * (row + 1) / count,
+            )
+            even = {"checkerboard": row + column, "horizontal stripe": row, "vertical stripe": column}.get(
+                kind, 1
+            ) % 2 == 0
             if even:
                 pen.rectangle(box, fill=paint.rgb)
             elif kind == "dot":
-                put(pen, "circle", ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), 60 / count, paint, ground)
+                put(pen, "circle", ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), 60 / count, paint, behind=ground)
             elif kind == "grid line":
                 pen.rectangle(box, outline=paint.rgb, width=3)
     both = f"{paint.word} and {ground.word}"

@@ -9,14 +9,15 @@ from PIL import Image, ImageDraw
 from training.draw.emoji import all_emoji
 from training.draw.ink import Colour, article, colour, colours, font, font_files
 
-_COMMON = """stop open closed exit sale welcome danger caution hello thanks yes no love home music coffee school hotel
+_EVERYDAY = """stop open closed exit sale welcome danger caution hello thanks yes no love home music coffee school hotel
 warning free new hot cold push pull enter help hope peace time world water fire earth air summer winter spring autumn
 north south east west north-east start finish win lose up down left right red blue green black white one two three four
 five six seven eight nine ten january march april june july october monday friday sunday today tomorrow the and of you
 are here data model result figure table chapter introduction summary references total average rate cost price profit
 energy force mass light sound heat speed motion gravity star planet moon sun galaxy orbit cell heart brain bone blood
 muscle nerve report invoice receipt letter notice agenda minutes contract thank you good morning happy birthday
-do not enter no parking for sale please wait keep out under construction out of order""".split()
+do not enter no parking for sale please wait keep out under construction out of order"""
+_COMMON = _EVERYDAY.split()
 
 
 def vocabulary() -> tuple[str, ...]:
@@ -80,8 +81,14 @@ def _sign(rng: Random) -> tuple[Image.Image, str]:
         pen.rounded_rectangle(box, 10, fill=plate.rgb, outline=ink.rgb, width=4)
     file, size = _sized(rng, word, 130, 44)
     pen.text((100, 75), word.upper(), fill=ink.rgb, font=font(file, size), anchor="mm")
-    return picture, rng.choice((f'a sign that says "{word}"', f"{article(plate.word)} sign with the word {word}", f"a {shape} sign: {word}",
-                                f"a road sign saying {word}"))  # fmt: skip
+    return picture, rng.choice(
+        (
+            f'a sign that says "{word}"',
+            f"{article(plate.word)} sign with the word {word}",
+            f"a {shape} sign: {word}",
+            f"a road sign saying {word}",
+        )
+    )
 
 
 def _page(rng: Random) -> tuple[Image.Image, str]:
@@ -91,7 +98,13 @@ def _page(rng: Random) -> tuple[Image.Image, str]:
     file, titled, size = rng.choice(font_files()), rng.random() < 0.6, rng.choice((12, 14, 18))
     top = 70 if titled else 30
     if titled:
-        pen.text((width, 36), " ".join(_word(rng) for _ in range(3)).title(), fill=(0, 0, 0), font=font(file, 26), anchor="mm")
+        pen.text(
+            (width, 36),
+            " ".join(_word(rng) for _ in range(3)).title(),
+            fill=(0, 0, 0),
+            font=font(file, 26),
+            anchor="mm",
+        )
     gap, left = (2 * width - 60 - 20 * (columns - 1)) / columns, 30.0
     for _ in range(columns):
         line_top = top
@@ -102,8 +115,17 @@ def _page(rng: Random) -> tuple[Image.Image, str]:
             pen.text((left, line_top), line, fill=(30, 30, 30), font=font(file, size))
             line_top += int(size * (1.5 if rng.random() < 0.85 else 2.6))
         left += gap + 20
-    told = rng.choice(("a page of text", "a printed page", "a document page", "a page from a book", "a scanned document",
-                       "paragraphs of text", "a page of an article"))  # fmt: skip
+    told = rng.choice(
+        (
+            "a page of text",
+            "a printed page",
+            "a document page",
+            "a page from a book",
+            "a scanned document",
+            "paragraphs of text",
+            "a page of an article",
+        )
+    )
     if columns == 2 and rng.random() < 0.7:
         told += rng.choice((" in two columns", " set in two columns"))
     return picture, told + (rng.choice((" with a title", " with a heading")) if titled and rng.random() < 0.6 else "")
