@@ -1,0 +1,1 @@
+"""The recipe of the bundled encoder. Not part of the installed package."""
