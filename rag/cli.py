@@ -38,6 +38,8 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort):
+            raise
         except TriptychError as exc:
             raise _Failure(str(exc)) from exc
         except (OSError, RuntimeError, ValueError, TypeError, AttributeError, LookupError) as exc:
