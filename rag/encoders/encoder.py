@@ -265,7 +265,7 @@ def load_encoder(name: str | os.PathLike[str] | MultiModalEmbedding = "bundled",
 def _absolute(name: str) -> str:
     """A folder by its full path, so that a collection can tell which encoder made it; any other name as it is."""
     folder = Path(name).expanduser()
-    return str(folder.resolve()) if find(name) is None and folder.is_dir() else name
+    return str(folder.resolve()) if name and find(name) is None and folder.is_dir() else name
 
 
 def _clean(text: str) -> str:
