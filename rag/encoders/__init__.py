@@ -6,17 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rag.encoders.encoder import ClipEncoder, ImageInput, load_encoder
+    from rag.encoders.encoder import ClipEncoder, load_encoder
     from rag.encoders.registry import EncoderInfo, describe
-    from rag.pictures import open_picture
+    from rag.pictures import ImageInput, open_picture
 
 _HOMES = {
     "ClipEncoder": "rag.encoders.encoder",
     "EncoderInfo": "rag.encoders.registry",
-    "ImageInput": "rag.encoders.preprocess",
+    "ImageInput": "rag.pictures",
     "describe": "rag.encoders.registry",
     "load_encoder": "rag.encoders.encoder",
-    "open_picture": "rag.encoders.preprocess",
+    "open_picture": "rag.pictures",
 }
 
 __all__ = ["ClipEncoder", "EncoderInfo", "ImageInput", "describe", "load_encoder", "open_picture"]

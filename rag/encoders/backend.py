@@ -59,7 +59,7 @@ class Backend(ABC):
     """One encoder's arithmetic. Implementations are safe to call from several threads."""
 
     name: str
-    """The model's own name, the same on every machine; it enters the fingerprint."""
+    """What loads it again (`bundled`, a hub id, a folder's full path), or the name of what was handed in."""
     window: int
     """How many content tokens fit one pass of the text tower."""
     preprocessing: str

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from PIL import Image
 
 from rag.encoders.backend import Backend, Floats, unit_rows
 from rag.encoders.loading import load_backend
-from rag.encoders.registry import find
 from rag.encoders.windows import OVERLAP, cut, length_sorted, pool
 from rag.encoders.wrapped import WrappedBackend
 from rag.errors import InputError
@@ -78,8 +76,7 @@ class ClipEncoder(MultiModalEmbedding):
         if isinstance(name, MultiModalEmbedding):
             loaded = loaded or WrappedBackend(name)
             name = loaded.name
-        name = _absolute(os.fspath(name))
-        chosen = loaded or load_backend(name, device, backend, precision, threads)
+        chosen = loaded or load_backend(os.fspath(name), device, backend, precision, threads)
         fields: dict[str, Any] = {
             **kwargs,
             "name": os.fspath(name),
@@ -147,7 +144,7 @@ class ClipEncoder(MultiModalEmbedding):
         if self._fingerprint is None:
             pooling = f"windows of {self.text_window} tokens, overlap {self.text_window // OVERLAP}, weighted mean"
             self._fingerprint = Fingerprint(
-                name=self.name,
+                name=self._loaded.name,
                 digest=self._loaded.digest(),
                 dim=self.dim,
                 preprocessing=f"{self._loaded.preprocessing}; {pooling}",
@@ -260,12 +257,6 @@ def load_encoder(name: str | os.PathLike[str] | MultiModalEmbedding = "bundled",
     if isinstance(name, ClipEncoder):
         return name
     return ClipEncoder(name, **options)
-
-
-def _absolute(name: str) -> str:
-    """A folder by its full path, so that a collection can tell which encoder made it; any other name as it is."""
-    folder = Path(name).expanduser()
-    return str(folder.resolve()) if name and find(name) is None and folder.is_dir() else name
 
 
 def _clean(text: str) -> str:

@@ -40,7 +40,7 @@ def load_backend(name: str, device: str, backend: str, precision: str, threads: 
         return FakeBackend()
     from rag.encoders.onnx_bundled import BUNDLED, OnnxBackend
 
-    return OnnxBackend(BUNDLED if info else folder, threads)
+    return OnnxBackend(BUNDLED if info else folder.resolve(), threads)
 
 
 def _torch(name: str, info: EncoderInfo | None, folder: Path, device: str, precision: str) -> Backend:
@@ -49,7 +49,7 @@ def _torch(name: str, info: EncoderInfo | None, folder: Path, device: str, preci
 
     require_torch(name)
     if info is None and folder.is_dir():
-        return TorchBackend(folder.resolve().name, folder, device, precision)
+        return TorchBackend(str(folder.resolve()), folder, device, precision)
     model = info.model if info else name
     return TorchBackend(model, resolve(model), device, precision)
 

@@ -44,7 +44,7 @@ class OnnxBackend(TensorBackend):
             )
         self._folder, self._threads = folder, threads
         model = _Reader(folder / "model.json")
-        self.name = model.get("name", str)
+        self.name = "bundled" if folder == BUNDLED else str(folder)
         self._dim = model.get("dim", int)
         text, image = model.part("text"), model.part("image")
         tokenizer = load_tokenizer(folder / "tokenizer.json")
