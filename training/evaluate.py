@@ -49,7 +49,7 @@ class Encoder:
         jobs = sorted(
             ((ids, row) for row, text in enumerate(texts) for ids in self.windows(text)), key=lambda j: len(j[0])
         )
-        total = np.zeros((len(texts), int(self.settings["dim"])), np.float32)
+        total: Vectors = np.zeros((len(texts), int(self.settings["dim"])), np.float32)
         for start in range(0, len(jobs), batch):
             block = jobs[start : start + batch]
             shape = (len(block), max(len(ids) for ids, _ in block))
@@ -58,7 +58,8 @@ class Encoder:
                 tokens[line, : len(ids)], mask[line, : len(ids)] = ids, 1
             (rows,) = self.text.run(None, {"input_ids": tokens, "attention_mask": mask})
             np.add.at(total, [row for _, row in block], rows)
-        return (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+        unit: Vectors = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+        return unit
 
     def pixels(self, picture: Image.Image) -> Vectors:
         """The input (3, S, S) of the image tower."""
@@ -66,8 +67,9 @@ class Encoder:
         side, filter_ = int(how["size"]), Image.Resampling[how["interpolation"].upper()]
         rgba = picture.convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", rgba.size, (*how["background"], 255)), rgba).convert("RGB")
-        values = np.asarray(flat.resize((side, side), filter_), np.float32) / 255
-        unit: Vectors = ((values - np.float32(how["mean"])) / np.float32(how["std"])).transpose(2, 0, 1)
+        values: Vectors = np.asarray(flat.resize((side, side), filter_), np.float32) / np.float32(255)
+        mean, std = (np.array(how[name], np.float32) for name in ("mean", "std"))
+        unit: Vectors = ((values - mean) / std).astype(np.float32).transpose(2, 0, 1)
         return unit
 
     def pictures(self, files: list[Path], batch: int = 32) -> Vectors:

@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.image_tower import MEAN, STD, ImageTower, Residual
 from training.render import SIDE
-from training.text_tower import DIM, rename_output
+from training.text_tower import DIM, rename_output, without_traces
 
 NAME, CONTEXT = "triptych-bundled-1", 256
 SMALLEST_HALVED = 1_000  # elements; smaller tensors stay float32
@@ -51,7 +51,8 @@ def export(tower: ImageTower, target: Path) -> None:
         external_data=False,
     )
     assert program is not None
-    onnx.save(store_in_16_bits(rename_output(program.model_proto, "embedding")), str(target))
+    model = store_in_16_bits(rename_output(program.model_proto, "embedding"))
+    onnx.save(without_traces(model), str(target))
 
 
 def store_in_16_bits(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -125,6 +125,16 @@ def export_float32(tower: TextTower, target: Path) -> onnx.ModelProto:
     return rename_output(onnx.load(str(target)), "embedding")
 
 
+def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what the exporter notes about the machine it ran on: stack traces with paths, and other remarks."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    del model.functions[:]
+    return model
+
+
 def rename_output(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     """Give the only output `name`; an inner value that already has it steps aside."""
     old = model.graph.output[0].name
@@ -199,7 +209,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     folder = source_folder()
     model = store_in_8_bits(export_float32(load_tower(folder), options.float32))
-    onnx.save(model, str(options.out / "text.onnx"))
+    onnx.save(without_traces(model), str(options.out / "text.onnx"))
     save_tokenizer(folder / "tokenizer.json", options.out / "tokenizer.json")
 
 
