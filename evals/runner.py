@@ -128,10 +128,17 @@ def run(
             "weights": dict(weights or {}),
             "k": k,
             "depth": corpus.settings.depth,
+            "unopened_pictures": _unopened(corpus),
         },
         ranking=ranking,
         scores=scores,
     )
+
+
+def _unopened(corpus: Corpus) -> int:
+    """Pictures of the index that could not be opened, and are found by their words alone."""
+    counts = corpus.store.counts()
+    return int(counts["nodes"]["image"] - counts["vectors"]["image"])
 
 
 def _slices(dataset: Dataset, scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

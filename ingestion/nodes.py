@@ -16,7 +16,7 @@ from ingestion.assets import PictureStore
 from ingestion.document import Block, ParsedDocument, Picture, one_line, section_path
 from ingestion.seams import Encoder
 from ingestion.split import Passage, Spans, split_blocks
-from rag.errors import InputError
+from rag.errors import InputError, PictureError
 from rag.schema import PAYLOAD_TYPES
 
 EMBED_HEADING: Final = True
@@ -89,14 +89,39 @@ def embed(nodes: Sequence[TextNode], encoder: Encoder) -> None:
     Raises PictureError, before any node is given a vector, where a picture cannot be opened.
     """
     images = [node for node in nodes if isinstance(node, ImageNode)]
-    worded = [node for node in images if node.text]
+    shown = encoder.encode_images([node.image_path for node in images]).tolist() if images else []
+    for node, vector in zip(images, shown, strict=True):
+        node.embedding = vector
+    _embed_words(nodes, encoder)
+
+
+def embed_what_opens(nodes: Sequence[TextNode], encoder: Encoder) -> list[str]:
+    """`embed`, except that a picture which cannot be opened is left with its words alone; returns the ids of those."""
+    try:
+        embed(nodes, encoder)
+    except PictureError:
+        closed = [node.node_id for node in nodes if isinstance(node, ImageNode) and not _opens(node, encoder)]
+        _embed_words(nodes, encoder)
+        return closed
+    return []
+
+
+def _opens(node: ImageNode, encoder: Encoder) -> bool:
+    try:
+        node.embedding = encoder.encode_images([node.image_path])[0].tolist()
+    except PictureError:
+        return False
+    return True
+
+
+def _embed_words(nodes: Sequence[TextNode], encoder: Encoder) -> None:
     passages = [node for node in nodes if not isinstance(node, ImageNode)]
+    worded = [node for node in nodes if isinstance(node, ImageNode) and node.text]
     words = [embedding_text(node, encoder.token_spans, encoder.text_window) for node in passages]
     words += [node.text for node in worded]
-    shown = encoder.encode_images([node.image_path for node in images]).tolist() if images else []
     said = encoder.encode_texts(words).tolist() if words else []
-    for node, vector in zip([*passages, *images], [*said[: len(passages)], *shown], strict=True):
-        node.embedding = vector
+    for passage, vector in zip(passages, said[: len(passages)], strict=True):
+        passage.embedding = vector
     for image, vector in zip(worded, said[len(passages) :], strict=True):
         image.text_embedding = vector
 

@@ -331,6 +331,8 @@ def eval_run(
             folder, task, corpus=corpus, encoder=encoder, weights=weights, fusion=fusion, k=k, progress=progress.count
         )
     result.write(run_file, per_query)
+    if unopened := result.settings["unopened_pictures"]:
+        click.echo(f"triptych: {unopened} pictures cannot be opened; they are found by their words alone", err=True)
     if as_json:
         _print_json(result.to_json())
     else:

@@ -116,13 +116,16 @@ class Corpus:
         return replace(report, corpus=self.name, encoder=str(self.encoder.fingerprint))
 
     def add_nodes(self, nodes: Sequence[TextNode], progress: Callable[[int, int], None] | None = None) -> None:
-        """Embed LlamaIndex text and image nodes and store them. Node ids must be UUIDs."""
-        from ingestion.nodes import embed
+        """Embed LlamaIndex text and image nodes and store them. Node ids must be UUIDs.
+
+        A picture that cannot be opened is stored with its words alone; `status` counts its vectors.
+        """
+        from ingestion.nodes import embed_what_opens
 
         batch = 64
         for start in range(0, len(nodes), batch):
             chunk = nodes[start : start + batch]
-            embed(chunk, self.encoder)
+            embed_what_opens(chunk, self.encoder)
             self.store.add(chunk)
             if progress:
                 progress(min(start + batch, len(nodes)), len(nodes))

@@ -127,6 +127,17 @@ def test_eval_run_prints_what_the_run_file_says(dataset, tmp_path):
     assert np.mean([row["nDCG@10"] for row in per_query_scores]) == pytest.approx(result["metrics"]["nDCG@10"])
 
 
+def test_a_picture_that_cannot_be_opened_is_found_by_its_words_and_counted(dataset, tmp_path):
+    whole = (dataset / "images" / "red.png").read_bytes()
+    (dataset / "images" / "red.png").write_bytes(whole[:60])
+    arguments = ["eval", "run", str(dataset), "--task", "words", "--json"]
+    done = CliRunner().invoke(cli, arguments)
+    result = json.loads(done.stdout)
+    assert "1 pictures cannot be opened" in done.stderr
+    assert result["settings"]["unopened_pictures"] == 1
+    assert result["metrics"]["hit@1"] == 1.0
+
+
 def test_a_second_run_reuses_the_index(dataset, tmp_path):
     from evals.runner import evaluate
 
