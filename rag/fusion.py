@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rag.errors import InputError
 
-__all__ = ["NORMALIZERS", "dbsf", "effective_weights", "fuse", "minmax", "normalizer", "rrf", "zscore"]
+__all__ = ["NORMALIZERS", "dbsf", "fuse", "minmax", "normalizer", "rrf", "zscore"]
 
 Column: TypeAlias = NDArray[np.float64]
 Normalizer: TypeAlias = Callable[[Column], Column]
@@ -70,30 +70,15 @@ def normalizer(name: str) -> Normalizer:
     )
 
 
-def effective_weights(present: NDArray[np.bool_], weights: Column) -> NDArray[np.float64]:
-    """Spread the weight of the legs that a point lacks over those it has.
+def fuse(raw: NDArray[np.float64], weights: Column, normalize: Normalizer) -> tuple[Column, NDArray[np.float64]]:
+    """Fuse raw scores `(n, legs)`, NaN where a leg is absent, with `weights` (legs,) of 0 or more.
 
-    `present` (n, legs), `weights` (legs,) ≥ 0. Every row of the result sums to `weights.sum()` where the point has a
-    leg with weight, so that a picture without a caption neither wins nor loses by it.
-    """
-    held = np.where(present, weights, 0.0)
-    total = held.sum(axis=1, keepdims=True)
-    spread: NDArray[np.float64] = np.divide(held * weights.sum(), total, out=np.zeros_like(held), where=total > 0)
-    return spread
-
-
-def fuse(
-    raw: NDArray[np.float64], weights: Column, normalize: Normalizer
-) -> tuple[Column, NDArray[np.float64], NDArray[np.float64]]:
-    """Fuse raw scores `(n, legs)`, NaN where a leg is absent.
-
-    Returns (scores (n,), normalized (n, legs), effective weights (n, legs)); absent entries are 0 in both matrices, and
-    `scores == (normalized * weights).sum(axis=1)`.
+    Returns (scores (n,), normalized (n, legs)); absent entries are normalized to 0, and
+    `scores == normalized @ weights`. Under `zscore` an absent leg thus counts as an average one.
     """
     present = ~np.isnan(raw)
     normalized = np.zeros_like(raw)
     for leg in range(raw.shape[1]):
         rows = present[:, leg]
         normalized[rows, leg] = normalize(raw[rows, leg])
-    spread = effective_weights(present, weights)
-    return (normalized * spread).sum(axis=1), normalized, spread
+    return normalized @ weights, normalized

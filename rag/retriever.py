@@ -121,7 +121,7 @@ class FusionRetriever(BaseRetriever):
         raw = np.array([[found.scores[leg].get(id_, np.nan) for leg in legs] for id_ in ids], dtype=np.float64)
         raw = raw.reshape(len(ids), len(legs))
         weights = np.array([self.weights[leg] for leg in legs], dtype=np.float64)
-        scores, normalized, spread = fuse(raw, weights, self._normalize)
+        scores, normalized = fuse(raw, weights, self._normalize)
         ranks = {leg: {id_: rank for rank, id_ in enumerate(found.ranked[leg], 1)} for leg in legs}
         best = np.argsort(-scores, kind="stable")[: self.similarity_top_k]
         return [
@@ -132,7 +132,7 @@ class FusionRetriever(BaseRetriever):
                     leg: LegScore(
                         raw=float(raw[row, column]),
                         normalized=float(normalized[row, column]),
-                        weight=float(spread[row, column]),
+                        weight=self.weights[leg],
                         rank=ranks[leg].get(ids[row]),
                     )
                     for column, leg in enumerate(legs)
