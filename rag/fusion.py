@@ -22,20 +22,22 @@ Column: TypeAlias = NDArray[np.float64]
 Normalizer: TypeAlias = Callable[[Column], Column]
 
 
+EQUAL = 1e-5
+"""Scores that span less than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
+
+
 def minmax(scores: Column) -> Column:
     """Map linearly to [0, 1]; equal scores (and a single one) map to 0.5."""
-    if scores.size == 0:
-        return scores
-    low, spread = scores.min(), np.ptp(scores)
-    return (scores - low) / spread if spread > 0 else np.full_like(scores, 0.5)
+    if _equal(scores):
+        return np.full_like(scores, 0.5)
+    return np.asarray((scores - scores.min()) / np.ptp(scores), dtype=np.float64)
 
 
 def zscore(scores: Column) -> Column:
     """Subtract the mean and divide by the standard deviation; equal scores (and a single one) map to 0."""
-    if scores.size == 0:
-        return scores
-    deviation = scores.std()
-    return (scores - scores.mean()) / deviation if deviation > 0 else np.zeros_like(scores)
+    if _equal(scores):
+        return np.zeros_like(scores)
+    return np.asarray((scores - scores.mean()) / scores.std(), dtype=np.float64)
 
 
 def dbsf(scores: Column) -> Column:
@@ -47,6 +49,10 @@ def rrf(scores: Column, k: float = 60.0) -> Column:
     """Return 1 / (k + rank) with 1-based ranks; equal scores share the better rank."""
     ranks = 1 + np.searchsorted(np.sort(-scores), -scores, side="left")
     return np.asarray(1.0 / (k + ranks), dtype=np.float64)
+
+
+def _equal(scores: Column) -> bool:
+    return scores.size == 0 or bool(np.ptp(scores) <= EQUAL * max(1.0, float(np.abs(scores).max())))
 
 
 NORMALIZERS: Mapping[str, Normalizer] = {"zscore": zscore, "minmax": minmax, "dbsf": dbsf, "rrf": rrf}
