@@ -40,7 +40,7 @@ HOMES = {
     "qdrant_edge": ("rag/store/",),
     "click": ("rag/cli.py",),
     "ir_measures": ("evals/metrics.py",),
-    "pypdfium2": ("ingestion/readers/pdf.py",),
+    "pypdfium2": ("ingestion/readers/pdf.py", "ingestion/readers/_pdf_text.py"),
     "docx": ("ingestion/readers/docx.py",),
     "pptx": ("ingestion/readers/pptx.py",),
     "markdown_it": ("ingestion/readers/markdown.py",),

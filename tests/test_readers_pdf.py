@@ -125,3 +125,23 @@ def test_a_truncated_pdf_is_read_or_refused(report: Path, share: float):
     report.write_bytes(data[: int(len(data) * share)])
     with contextlib.suppress(SourceError):
         assert read(report).mime == "application/pdf"
+
+
+def test_lines_in_larger_letters_are_headings_and_wrapped_lines_are_joined(tmp_path: Path):
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    canvas.setFont("Helvetica-Bold", 20)
+    canvas.drawString(72, 760, "The lamp")
+    for y, line in (
+        (720, "The lamp is lit every evening, one hour before"),
+        (705, "the sun goes down, by the keeper."),
+    ):
+        canvas.setFont("Helvetica", 11)
+        canvas.drawString(72, y, line)
+    canvas.drawString(300, 40, "1")
+    canvas.save()
+    blocks = read(tmp_path / "a.pdf").blocks
+    assert [(block.kind, block.text) for block in blocks] == [
+        ("heading", "The lamp"),
+        ("paragraph", "The lamp is lit every evening, one hour before the sun goes down, by the keeper."),
+    ]
+    assert blocks[1].section == ("The lamp",)

@@ -1,5 +1,5 @@
-"""PDF by pypdfium2: text page by page under the outline's headings, embedded pictures with the caption that stands by
-them.
+"""PDF by pypdfium2: text page by page under the outline's headings (without an outline, under lines in larger letters),
+embedded pictures with the caption that stands by them. A page's own number is left out.
 
 Drawings made of lines (vector charts) are not pictures in a PDF and are not kept as such; their labels are text.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -19,13 +18,13 @@ from pypdfium2 import raw
 
 from ingestion.document import Block, ParsedDocument, Picture, one_line
 from ingestion.readers._builder import CAPTION_LABEL, TINY, Builder
+from ingestion.readers._pdf_text import full_width, headings, paragraphs, split_lines, unwrapped
 from rag.errors import SourceError
 
 CAPTION_REACH: Final = 90.0
 """Points (1/72 inch) below or above a picture within which its caption begins."""
 
 _HYPHEN: Final = re.compile("(\\w)(?:[\ufffe\x02\u00ad]\r?\n?|-\r?\n(?=[a-zß-öø-ÿ]))")
-_SENTENCE_END: Final = (".", "!", "?", ":", ";", "。", ".”", '."', ".)")
 _MAX_CAPTION: Final = 600
 _UNSAID: Final = ("", "untitled", "unspecified", "anonymous")
 """What programs write into metadata that nobody filled in."""
@@ -60,6 +59,7 @@ class _Reader:
         self.pdf = pdf
         self.builder = Builder()
         self.outline = self._outline()
+        self.full = 0.0
         self.seen: set[str] = set()
         self.dropped: Counter[str] = Counter()
 
@@ -88,21 +88,27 @@ class _Reader:
         """Add a page's paragraphs, each picture before its caption or at the page's end."""
         textpage = page.get_textpage()
         try:
-            paragraphs = list(_paragraphs(_HYPHEN.sub(r"\1", textpage.get_text_bounded())))
-            pictures = self.pictures(page, textpage, paragraphs, index)
+            lines = split_lines(_HYPHEN.sub(r"\1", textpage.get_text_bounded()))
+            larger = {} if self.outline else headings(textpage)
+            told = [paragraph for paragraph in paragraphs(lines, larger) if paragraph != str(index + 1)]
+            pictures = self.pictures(page, textpage, told, index)
         finally:
             textpage.close()
         titles = self.outline.get(index, [])
         # An outline entry whose words are not on the page counts from the page's start.
-        lines = {one_line(line).casefold() for paragraph in paragraphs for line in paragraph.split("\n")}
+        words = {_bare(line) for line in lines}
         pending = []
         for level, title in titles:
-            if _bare(title) in map(_bare, lines):
+            if _bare(title) in words:
                 pending.append((level, title))
             elif not pending:
                 self.builder.heading(title, level, keep=False)
-        for number, paragraph in enumerate(paragraphs):
-            self.paragraph(paragraph, pending, pictures.pop(number, []))
+        self.full = full_width(lines)
+        for number, paragraph in enumerate(told):
+            if one_line(paragraph) in larger:
+                self.builder.heading(paragraph, larger[one_line(paragraph)])
+            else:
+                self.paragraph(paragraph, pending, pictures.pop(number, []))
         for picture in pictures.pop(-1, []):
             self.add(picture)
 
@@ -114,14 +120,14 @@ class _Reader:
             if match is None:
                 gathered.append(line)
                 continue
-            self.builder.text("\n".join(gathered))
+            self.builder.text(unwrapped(gathered, self.full))
             gathered.clear()
             del pending[: pending.index(match) + 1]
             self.builder.heading(match[1], match[0], keep=False)
             self.builder.items.append(Block(one_line(line), self.builder.section, self.builder.page, "heading"))
         for picture in pictures:
             self.add(picture)
-        self.builder.text("\n".join(gathered), "caption" if pictures else "paragraph")
+        self.builder.text(unwrapped(gathered, self.full), "caption" if pictures else "paragraph")
 
     def add(self, picture: Picture) -> None:
         """Add a picture once; the same bytes again without a caption are a logo or a background."""
@@ -230,23 +236,3 @@ def _caption_at(textpage: Any, bounds: tuple[float, float, float, float], paragr
                     if one_line(paragraph).startswith(words):
                         return number
     return -1
-
-
-def _paragraphs(text: str) -> Iterator[str]:
-    """Lines put together: a short line that ends a sentence or a caption, a caption's label or a blank line divides."""
-    lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-    lengths = sorted(len(line) for line in lines if line)
-    full = 0.8 * lengths[len(lengths) * 4 // 5] if lengths else 0.0
-    gathered: list[str] = []
-    for line in lines:
-        if gathered and (not line or CAPTION_LABEL.match(line)):
-            yield "\n".join(gathered)
-            gathered = []
-        if line:
-            gathered.append(line)
-        ends = len(line) < full and line.endswith(_SENTENCE_END)
-        if gathered and (ends or (CAPTION_LABEL.match(gathered[0]) and (len(line) < full or line.endswith(".")))):
-            yield "\n".join(gathered)
-            gathered = []
-    if gathered:
-        yield "\n".join(gathered)

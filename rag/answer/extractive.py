@@ -35,6 +35,9 @@ _STOP_WORDS: Final = frozenset(
 )
 
 
+_FULL_STOP: Final = (".", "!", "?", "”", '"', "。")
+
+
 @dataclass(frozen=True)
 class _Sentence:
     text: str
@@ -84,7 +87,8 @@ def extract(
     candidates = _candidates(hits, passages)
     weights = _weights(asked, [sentence.words for sentence in candidates])
     quoted = _best(candidates, weights, max_sentences)
-    shown = _pictures(hits, asked, max_pictures)
+    least = _score(quoted[0].words, quoted[0].number, weights) / 2 if quoted else 0.0
+    shown = _pictures(hits, weights, least, max_pictures)
     supported = bool(quoted) or any(asked & _caption_words(hits[n - 1]) for n in shown) or (by_picture and bool(shown))
     if not supported and not shown:
         return Answer(question, load("abstention"), True, (), (), EXTRACTIVE)
@@ -121,7 +125,7 @@ def _weights(asked: frozenset[str], texts: Sequence[frozenset[str]]) -> dict[str
 
 def _best(candidates: Sequence[_Sentence], weights: Mapping[str, float], count: int) -> list[_Sentence]:
     """The `count` best sentences with at least half of the best one's score, best first."""
-    scored = [(_score(sentence, weights), sentence) for sentence in candidates]
+    scored = [(_score(sentence.words, sentence.number, weights), sentence) for sentence in candidates]
     ranked = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])[:count]
     return [sentence for score, sentence in ranked if score >= ranked[0][0] / 2]
 
@@ -129,28 +133,34 @@ def _best(candidates: Sequence[_Sentence], weights: Mapping[str, float], count: 
 def _with_following(quoted: Sequence[_Sentence]) -> list[tuple[str, _Sentence]]:
     """What is quoted of each sentence: the best one with the sentence after it, which often holds the reason."""
     texts = [sentence.text for sentence in quoted]
-    if quoted and quoted[0].following not in ("", *texts):
+    if quoted and quoted[0].following.endswith(_FULL_STOP) and quoted[0].following not in texts:
         texts[0] = f"{texts[0]} {quoted[0].following}"
     return list(zip(texts, quoted, strict=True))
 
 
-def _score(sentence: _Sentence, weights: Mapping[str, float]) -> float:
-    return sum(weight for word, weight in weights.items() if word in sentence.words) * 10 / (9 + sentence.number)
+def _score(words: frozenset[str], number: int, weights: Mapping[str, float]) -> float:
+    return sum(weight for word, weight in weights.items() if word in words) * 10 / (9 + number)
 
 
 def _caption_words(hit: Hit) -> frozenset[str]:
     return content_words(f"{hit.caption} {hit.text}")
 
 
-def _pictures(hits: Sequence[Hit], asked: frozenset[str], count: int) -> list[int]:
-    """Numbers of the pictures to show: most words in common first, then by rank."""
-    common = {
-        number: len(asked & _caption_words(hit))
+def _pictures(hits: Sequence[Hit], weights: Mapping[str, float], least: float, count: int) -> list[int]:
+    """Numbers of the pictures to show: those whose words are worth `least` and half of the best picture's.
+
+    Where no picture shares a word with the question and nothing is quoted, the nearest ones.
+    """
+    scores = {
+        number: _score(_caption_words(hit), number, weights)
         for number, hit in enumerate(hits, 1)
         if hit.modality == "image" and hit.image
     }
-    worth = [number for number, words in common.items() if words or number <= _NEAREST]
-    return sorted(worth, key=lambda number: (-common[number], number))[:count]
+    best = max(scores.values(), default=0.0)
+    if best == 0.0:
+        return [] if least else [number for number in scores if number <= _NEAREST][:count]
+    worth = [number for number, score in scores.items() if score >= max(least, best / 2)]
+    return sorted(worth, key=lambda number: (-scores[number], number))[:count]
 
 
 def _picture_line(number: int, hit: Hit) -> str:
