@@ -15,6 +15,7 @@ from rag.cli import cli
 from rag.corpus import Corpus
 from rag.demo import FILES
 from rag.schema import LEGS
+from tests.openai_server import KEY, MODEL, OpenAIServer
 
 ROOT = Path(__file__).resolve().parents[1]
 HIT_KEYS = {
@@ -192,6 +193,47 @@ def test_a_corrupt_picture_is_reported_and_the_rest_goes_on(tmp_path):
     assert failure["source"].endswith("broken.png")
     assert failure["error"]
     assert "\n" not in failure["message"]
+
+
+def test_an_encrypted_pdf_is_reported_with_the_way_out(tmp_path, demo_corpus):
+    from reportlab.lib.pdfencrypt import StandardEncryption
+    from reportlab.pdfgen.canvas import Canvas
+
+    canvas = Canvas(str(tmp_path / "secret.pdf"), encrypt=StandardEncryption("key"))
+    canvas.drawString(72, 700, "hidden")
+    canvas.save()
+    before = points(demo_corpus)
+    failure = document("ingest", tmp_path / "secret.pdf", "--corpus", demo_corpus, code=3)["failures"][0]
+    assert "encrypted" in failure["message"]
+    assert points(demo_corpus) == before
+
+
+def test_ask_sends_the_question_to_a_configured_model(demo_corpus, monkeypatch):
+    with OpenAIServer(["October [1]."]) as server:
+        monkeypatch.setenv("TRIPTYCH_LLM_BASE_URL", server.url)
+        monkeypatch.setenv("TRIPTYCH_LLM_API_KEY", KEY)
+        answer = document("ask", "Which month is wettest?", "--corpus", demo_corpus, "--llm", MODEL)
+    assert answer["answer"] == "October [1]."
+    assert answer["llm"] == MODEL
+    assert answer["usage"]["total_tokens"] > 0
+    assert not server.problems
+
+
+def test_a_wrong_key_is_told_without_showing_it(demo_corpus, monkeypatch):
+    with OpenAIServer(["never said"]) as server:
+        monkeypatch.setenv("TRIPTYCH_LLM_BASE_URL", server.url)
+        monkeypatch.setenv("TRIPTYCH_LLM_API_KEY", "sk-a-wrong-one")
+        line = refused("ask", "Which month is wettest?", "--corpus", demo_corpus, "--llm", MODEL)
+    assert server.url in line
+    assert "sk-a-wrong-one" not in line
+
+
+def test_a_model_server_that_is_not_there_is_named(demo_corpus, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        monkeypatch.setenv("TRIPTYCH_LLM_BASE_URL", url)
+        assert url in refused("ask", "Which month is wettest?", "--corpus", demo_corpus, "--llm", MODEL)
 
 
 def test_wrong_usage_exits_with_two(demo_corpus):
