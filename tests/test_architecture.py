@@ -38,7 +38,7 @@ HOMES = {
     "onnxruntime": ("rag/encoders/",),
     "qdrant_client": ("rag/store/",),
     "qdrant_edge": ("rag/store/",),
-    "click": ("rag/cli.py",),
+    "click": ("rag/cli/",),
     "ir_measures": ("evals/metrics.py",),
     "pypdfium2": ("ingestion/readers/pdf.py", "ingestion/readers/_pdf_text.py"),
     "docx": ("ingestion/readers/docx.py",),

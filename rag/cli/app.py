@@ -1,0 +1,220 @@
+"""The command line: parse, call one library function, print. `--help` imports nothing heavy."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rag import __version__
+from rag.cli.evaluate import evaluate
+from rag.cli.measure import bench
+from rag.cli.options import (
+    DONE,
+    SOME_FAILED,
+    Group,
+    Progress,
+    filter_option,
+    fusion_option,
+    json_option,
+    open_corpus,
+    pairs,
+    print_json,
+    weights_option,
+    where_option,
+)
+from rag.errors import InputError
+
+if TYPE_CHECKING:
+    from rag.schema import Hit
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="triptych")
+def cli() -> None:
+    """Question answering over mixed documents: text and pictures in one ranking, offline by default."""
+
+
+cli.add_command(evaluate)
+cli.add_command(bench)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@where_option
+@click.option("--encoder", metavar="NAME", help="Alias, Hugging Face id or folder; see `triptych encoders` [bundled].")
+@click.option(
+    "--metadata", multiple=True, callback=pairs, metavar="KEY=VALUE", help="Stored with every node; may be repeated."
+)
+@click.option(
+    "--remove-missing", is_flag=True, help="Remove sources below the given folders that are gone from the disk."
+)
+@json_option
+def ingest(
+    paths: tuple[str, ...],
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    encoder: str | None,
+    metadata: dict[str, Any],
+    remove_missing: bool,
+    as_json: bool,
+) -> None:
+    """Read files and folders into a corpus. What is unchanged is left alone."""
+    for path in paths:
+        if not Path(path).exists():
+            raise InputError(f"there is no file or folder {path}", advice="check the path")
+    with open_corpus(corpus, qdrant, collection, encoder=encoder) as opened, Progress("files") as progress:
+        report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, progress=progress)
+    document = report.to_json()
+    if as_json:
+        print_json(document)
+    else:
+        from rag.display import report_lines
+
+        click.echo("\n".join(report_lines(document)))
+    for failure in document["failures"]:
+        click.echo(f"triptych: {failure['source']}: {failure['message']}", err=True)
+    sys.exit(SOME_FAILED if document["failures"] else DONE)
+
+
+@cli.command()
+@click.argument("query", default="")
+@click.option("--image", metavar="FILE", help="Ask with a picture.")
+@where_option
+@click.option("-k", type=click.IntRange(min=1), help="Number of hits [10].")
+@filter_option
+@click.option("--modality", type=click.Choice(["text", "image"]), help="Only passages, or only pictures.")
+@weights_option
+@fusion_option
+@click.option("--explain", is_flag=True, help="Show how each leg judged each hit.")
+@json_option
+def search(
+    query: str,
+    image: str | None,
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    k: int | None,
+    filters: str,
+    modality: str | None,
+    weights: dict[str, float],
+    fusion: str | None,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Rank passages and pictures for a question in words, as a picture, or both."""
+    with open_corpus(corpus, qdrant, collection, create=False) as opened:
+        hits = opened.search(
+            query, image=image, k=k, filters=filters, modality=modality or "", weights=weights, fusion=fusion
+        )
+    if as_json:
+        print_json({"query": query, "hits": [hit.to_json() for hit in hits]})
+    else:
+        _print_hits(hits, explain)
+
+
+@cli.command()
+@click.argument("question")
+@click.option("--image", metavar="FILE", help="A picture that belongs to the question.")
+@where_option
+@click.option("--llm", metavar="NAME", help="Name of the model; `extractive` quotes the documents without one.")
+@click.option("-k", type=click.IntRange(min=1), help="Number of hits that the answer is given [8].")
+@filter_option
+@json_option
+def ask(
+    question: str,
+    image: str | None,
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    llm: str | None,
+    k: int | None,
+    filters: str,
+    as_json: bool,
+) -> None:
+    """Answer a question from the documents, with citations and pictures."""
+    with open_corpus(corpus, qdrant, collection, create=False) as opened:
+        answer = opened.ask(question, image=image, k=k, filters=filters, llm=llm)
+    if as_json:
+        print_json(answer.to_json())
+    else:
+        from rag.display import answer_lines
+
+        click.echo("\n".join(answer_lines(answer)))
+
+
+@cli.command()
+@where_option
+@click.option("--sources", is_flag=True, help="List the sources too.")
+@json_option
+def status(corpus: Path | None, qdrant: str | None, collection: str | None, sources: bool, as_json: bool) -> None:
+    """Say what a corpus holds."""
+    with open_corpus(corpus, qdrant, collection, create=False) as opened:
+        document = opened.status()
+        names = sorted(opened.store.sources()) if sources else []
+    if as_json:
+        print_json({**document, "source_names": names} if sources else document)
+        return
+    from rag.display import status_lines
+
+    click.echo("\n".join([*status_lines(document), *names]))
+
+
+@cli.command()
+@click.argument("source")
+@where_option
+@json_option
+def delete(source: str, corpus: Path | None, qdrant: str | None, collection: str | None, as_json: bool) -> None:
+    """Remove a source and its nodes from a corpus."""
+    with open_corpus(corpus, qdrant, collection, create=False) as opened:
+        removed = opened.delete(source)
+    if as_json:
+        print_json({"source": source, "removed": removed})
+    else:
+        click.echo(f"removed {removed} nodes of {source}")
+
+
+@cli.command()
+@json_option
+def encoders(as_json: bool) -> None:
+    """List the encoders that have a name."""
+    from rag.display import encoder_lines
+    from rag.encoders import describe
+
+    if as_json:
+        from dataclasses import asdict
+
+        print_json({"encoders": [asdict(info) for info in describe()]})
+    else:
+        click.echo("\n".join(encoder_lines(describe())))
+
+
+@cli.command()
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), default=".triptych-demo", show_default=True, help="Its folder."
+)
+@json_option
+def demo(corpus: Path, as_json: bool) -> None:
+    """Ingest the corpus that ships with Triptych and ask it three questions."""
+    from rag.demo.run import run
+
+    document = run(corpus, None if as_json else click.echo)
+    if as_json:
+        print_json(document)
+
+
+def _print_hits(hits: list[Hit], explain: bool) -> None:
+    from rag.display import hit_lines
+
+    click.echo("\n".join(line for hit in hits for line in hit_lines(hit, explain)) or "no hits")
+
+
+def main() -> None:
+    """Entry point of the `triptych` command."""
+    # Importing makes many objects that live to the end: looking them over again and again is a sixth of a cold start.
+    gc.set_threshold(100_000, 20, 100)
+    cli()

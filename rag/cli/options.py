@@ -1,0 +1,142 @@
+"""What the commands share: options, the form of failures, progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from rag.errors import TriptychError
+
+if TYPE_CHECKING:
+    from ingestion.pipeline import ProgressEvent
+    from rag.corpus import Corpus
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DONE, FAILED, SOME_FAILED = 0, 1, 3
+
+
+class Failure(click.ClickException):
+    """What could not be done, in one line on stderr."""
+
+    exit_code = FAILED
+
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(f"triptych: {self.message}", err=True)
+
+
+class Group(click.Group):
+    """A group whose commands end in one line on stderr where the library refuses."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; map what the library raises."""
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except TriptychError as exc:
+            raise Failure(str(exc)) from exc
+        except (OSError, RuntimeError, ValueError, TypeError, AttributeError, LookupError) as exc:
+            if os.environ.get("TRIPTYCH_DEBUG") or isinstance(exc, BrokenPipeError):
+                raise
+            what = " ".join(f"{type(exc).__name__}: {exc}".split())
+            raise Failure(f"{what}; this should not happen; run again with TRIPTYCH_DEBUG=1 and report it") from exc
+
+
+def where_option(command: Command) -> Command:
+    """Options that say which corpus is meant."""
+    for option in (
+        click.option(
+            "--corpus",
+            type=click.Path(path_type=Path),
+            envvar="TRIPTYCH_CORPUS",
+            help="Folder of the corpus [.triptych].",
+        ),
+        click.option("--qdrant", metavar="URL", help="Keep the vectors on a Qdrant server."),
+        click.option("--collection", metavar="NAME", help="Collection on the server [triptych]."),
+    ):
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+filter_option = click.option(
+    "--filter", "filters", default="", metavar="EXPR", help="As in: modality = image and page >= 3"
+)
+
+
+def pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Parse KEY=VALUE; values that are JSON numbers, booleans or lists are typed."""
+    pairs: dict[str, Any] = {}
+    for value in values:
+        key, sign, text = value.partition("=")
+        if not sign or not key:
+            raise click.BadParameter(f"{value!r} is not KEY=VALUE")
+        try:
+            pairs[key] = json.loads(text)
+        except json.JSONDecodeError:
+            pairs[key] = text
+    return pairs
+
+
+def weights_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dict[str, float]:
+    """Parse image=1,caption=0.5."""
+    weights: dict[str, float] = {}
+    for part in (value or "").split(","):
+        name, _, number = part.partition("=")
+        try:
+            if part.strip():
+                weights[name.strip()] = float(number)
+        except ValueError as exc:
+            raise click.BadParameter(f"{part!r} is not LEG=NUMBER") from exc
+    return weights
+
+
+weights_option = click.option(
+    "--weights", callback=weights_of, metavar="LEG=N,…", help="As in image=1,caption=1,text=1,lexical=1"
+)
+fusion_option = click.option("--fusion", metavar="NAME", help="zscore, minmax, dbsf, rrf or rrf(K) [zscore].")
+
+
+def open_corpus(corpus: Path | None, qdrant: str | None, collection: str | None, **more: Any) -> Corpus:
+    """The corpus that the options name."""
+    from rag.corpus import Corpus
+
+    return Corpus.open(corpus, qdrant=qdrant, collection=collection, **more)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+class Progress:
+    """A progress bar on stderr, shown where stderr is a terminal."""
+
+    def __init__(self, unit: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(unit=f" {unit}", file=sys.stderr, disable=None, leave=False)
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Show that one more file is dealt with."""
+        self._bar.set_postfix_str(Path(event.source).name[-40:], refresh=False)
+        self.count(event.done, event.total)
+
+    def count(self, done: int, total: int) -> None:
+        """Show `done` of `total`."""
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.close()
