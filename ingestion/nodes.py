@@ -211,6 +211,8 @@ def _finish(nodes: Sequence[TextNode], document: ParsedDocument, origin: Origin)
             # A picture file is a picture; a passage and a picture of a document are of the document's kind.
             "mime": document.mime,
             "title": document.title,
+            # What stands above the first heading belongs to the document as a whole.
+            **({"section": document.title} if document.blocks and document.title else {}),
             **{key: value for key, value in own.items() if key != "mime"},
             "position": position,
             "ingested_at": origin.ingested_at,

@@ -476,3 +476,9 @@ def test_a_real_course_is_ingested_and_then_unchanged(world: World):
     assert again.sources.unchanged == first.sources.added > 10
     assert (again.texts, again.images, len(world.nodes())) == (first.texts, first.images, points)
     assert all(os.path.isfile(node.image_path) for node in world.nodes() if isinstance(node, ImageNode))
+
+
+def test_what_stands_above_the_first_heading_has_the_title_as_its_section(quick: World):
+    write(quick.folder / "intro.md", "---\ntitle: Blurring\n---\n\nBefore any heading.\n\n## Methods\n\nGaussian.\n")
+    quick.run(quick.folder / "intro.md")
+    assert [node.metadata["section"] for node in quick.nodes("intro.md")] == ["Blurring", "Methods"]
