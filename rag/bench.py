@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cold_start"]
+__all__ = ["cold_start", "encode", "ingest", "search"]
 
 
 def cold_start(runs: int) -> dict[str, Any]:
@@ -31,7 +33,77 @@ def cold_start(runs: int) -> dict[str, Any]:
     return {"runs": runs, "seconds": seconds}
 
 
-def _wall(arguments: list[str]) -> float:
+def encode(encoder: str, runs: int) -> dict[str, Any]:
+    """Medians of texts and pictures a second: those of the demo corpus, all at once and one by one."""
+    from llama_index.core.schema import ImageNode, MetadataMode
+
+    from rag.corpus import Corpus
+    from rag.demo import FILES
+
+    with tempfile.TemporaryDirectory() as folder, Corpus.open(folder, encoder=encoder) as corpus:
+        corpus.ingest(FILES)
+        nodes = corpus.store.get_nodes(with_vectors=False)
+        pictures = [node.image_path for node in nodes if isinstance(node, ImageNode) and node.image_path]
+        texts = [node.get_content(MetadataMode.NONE) for node in nodes if not isinstance(node, ImageNode)]
+        encode_texts, encode_images = corpus.encoder.encode_texts, corpus.encoder.encode_images
+        jobs: dict[str, tuple[int, Callable[[], object]]] = {
+            "texts": (len(texts), lambda: encode_texts(texts)),
+            "texts one by one": (len(texts), lambda: [encode_texts([text]) for text in texts]),
+            "pictures": (len(pictures), lambda: encode_images(pictures)),
+            "pictures one by one": (len(pictures), lambda: [encode_images([picture]) for picture in pictures]),
+        }
+        rates = {name: count / _median(job, runs) for name, (count, job) in jobs.items()}
+        name = str(corpus.encoder.fingerprint)
+    return {"encoder": name, "runs": runs, "per_second": rates}
+
+
+def search(folder: Path | None, runs: int) -> dict[str, Any]:
+    """Milliseconds of a question in words (p50, p95); the headings of the corpus (the demo's if None) are asked."""
+    from rag.corpus import Corpus
+    from rag.demo import FILES
+
+    with tempfile.TemporaryDirectory() as temporary, Corpus.open(folder or temporary, create=folder is None) as corpus:
+        if folder is None:
+            corpus.ingest(FILES)
+        nodes = corpus.store.get_nodes(with_vectors=False, limit=2000)
+        asked = sorted(
+            {str(node.metadata.get("section") or node.metadata.get("title") or "") for node in nodes} - {""}
+        )[:100]
+        corpus.search(asked[0])
+        times = sorted(_seconds(partial(corpus.search, question)) for question in asked * runs)
+        points = corpus.store.count()
+    percentiles = {f"p{share}": 1000 * times[min(len(times) - 1, len(times) * share // 100)] for share in (50, 95)}
+    return {"points": points, "questions": len(times), "milliseconds": percentiles}
+
+
+def ingest(paths: Sequence[Path], encoder: str) -> dict[str, Any]:
+    """Files and nodes a second of one ingestion into a new corpus, and of a second one that finds all unchanged."""
+    from rag.corpus import Corpus
+    from rag.demo import FILES
+
+    given = list(paths) or [FILES]
+    with tempfile.TemporaryDirectory() as folder, Corpus.open(folder, encoder=encoder) as corpus:
+        _ = corpus.encoder
+        first, again = corpus.ingest(*given).to_json(), corpus.ingest(*given).to_json()
+    files, nodes = first["sources"]["added"], sum(first["nodes"].values())
+    return {
+        "files": files,
+        "nodes": nodes,
+        "seconds": {"first": first["seconds"], "again": again["seconds"]},
+        "per_second": {"files": files / first["seconds"], "nodes": nodes / first["seconds"]},
+    }
+
+
+def _median(job: Callable[[], object], runs: int) -> float:
+    return statistics.median(_seconds(job) for _ in range(runs))
+
+
+def _seconds(job: Callable[[], object]) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "rag.cli", *arguments], check=True, capture_output=True, cwd=Path.cwd())
+    job()
     return time.perf_counter() - started
+
+
+def _wall(arguments: list[str]) -> float:
+    command = [sys.executable, "-m", "rag.cli", *arguments]
+    return _seconds(lambda: subprocess.run(command, check=True, capture_output=True))

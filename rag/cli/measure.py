@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import click
 
 from rag.cli.options import json_option, print_json
+
+_runs_option = click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True)
+_encoder_option = click.option("--encoder", default="bundled", show_default=True, metavar="NAME")
 
 
 @click.group()
@@ -13,16 +20,51 @@ def bench() -> None:
 
 
 @bench.command("start")
-@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True)
+@_runs_option
 @json_option
 def bench_start(runs: int, as_json: bool) -> None:
     """Cold start: `triptych --help` and `triptych search` on the demo corpus, in fresh processes."""
     from rag.bench import cold_start
 
-    document = cold_start(runs)
+    _show(cold_start(runs), "seconds", "s", as_json)
+
+
+@bench.command("encode")
+@_encoder_option
+@_runs_option
+@json_option
+def bench_encode(encoder: str, runs: int, as_json: bool) -> None:
+    """Texts and pictures a second, in batches and one by one."""
+    from rag.bench import encode
+
+    _show(encode(encoder, runs), "per_second", "/s", as_json)
+
+
+@bench.command("search")
+@click.option("--corpus", type=click.Path(path_type=Path), help="A corpus [the demo corpus].")
+@_runs_option
+@json_option
+def bench_search(corpus: Path | None, runs: int, as_json: bool) -> None:
+    """Milliseconds a question takes."""
+    from rag.bench import search
+
+    _show(search(corpus, runs), "milliseconds", "ms", as_json)
+
+
+@bench.command("ingest")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@_encoder_option
+@json_option
+def bench_ingest(paths: tuple[Path, ...], encoder: str, as_json: bool) -> None:
+    """Files and nodes a second, on PATHS or on the demo corpus."""
+    from rag.bench import ingest
+
+    _show(ingest(paths, encoder), "per_second", "/s", as_json)
+
+
+def _show(measured: Mapping[str, Any], what: str, unit: str, as_json: bool) -> None:
     if as_json:
-        print_json(document)
-    else:
-        click.echo(
-            "\n".join(f"{name:32} {seconds:6.2f} s (median of {runs})" for name, seconds in document["seconds"].items())
-        )
+        print_json(measured)
+        return
+    told = ", ".join(f"{name} {value}" for name, value in measured.items() if not isinstance(value, dict))
+    click.echo("\n".join([told, *(f"{name:24} {value:9.2f} {unit}" for name, value in measured[what].items())]))

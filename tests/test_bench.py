@@ -1,0 +1,29 @@
+"""The measurements are commands; their forms are tested, their times are not."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from rag.cli import cli
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "names"),
+    [
+        (["start", "--runs", "1"], "seconds", {"triptych --help", "triptych search"}),
+        (
+            ["encode", "--encoder", "fake", "--runs", "1"],
+            "per_second",
+            {"texts", "texts one by one", "pictures", "pictures one by one"},
+        ),
+        (["search", "--runs", "1"], "milliseconds", {"p50", "p95"}),
+        (["ingest", "--encoder", "fake"], "per_second", {"files", "nodes"}),
+    ],
+)
+def test_a_benchmark_measures_what_it_names(arguments, what, names):
+    done = CliRunner().invoke(cli, ["bench", *arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    measured = json.loads(done.stdout)[what]
+    assert set(measured) == names
+    assert all(value > 0 for value in measured.values())
