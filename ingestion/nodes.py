@@ -68,17 +68,19 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
         if not all(map(_storable, values)):
             raise InputError(
                 f"metadata {key}={value!r}",
-                "strings, finite numbers, booleans and lists of them are allowed",
+                "strings, finite numbers (whole ones of 64 bits), booleans and lists of them are allowed",
                 "flatten it, or leave it out",
             )
     return {key: list(value) if isinstance(value, tuple) else value for key, value in metadata.items()}
 
 
 def _storable(value: object) -> bool:
-    """Whether `value` is a scalar that JSON in UTF-8 can carry."""
+    """Whether `value` is a scalar that every engine keeps as it is: Unicode, finite, whole numbers of 64 bits."""
     if isinstance(value, str):
         return not any("\ud800" <= char <= "\udfff" for char in value)
-    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def embedding_text(node: TextNode, spans: Spans, window: int) -> str:

@@ -219,7 +219,8 @@ class Corpus:
     def delete(self, source: str) -> int:
         """Remove a source and its nodes; returns how many nodes were removed. Raises InputError if there is none."""
         known = self.store.sources()
-        wanted = next((name for name in (source, str(Path(source).resolve())) if name in known), None)
+        names = (source, "" if "\0" in source else str(Path(source).resolve()))
+        wanted = next((name for name in names if name and name in known), None)
         if wanted is None:
             raise InputError(
                 f"no source {source!r} in {self.name}",

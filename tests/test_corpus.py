@@ -217,3 +217,14 @@ def test_a_corpus_that_lies_in_its_own_documents_reads_the_documents_alone(folde
         again = corpus.ingest(folder)
     assert again.sources.unchanged == first.sources.added
     assert not [skip for skip in again.skips if "/qdrant/" in skip.source or "/pictures/" in skip.source]
+
+
+@pytest.mark.parametrize("source", ["nowhere.md", "a\0b", ""])
+def test_deleting_what_is_no_source_is_refused(corpus, source):
+    with pytest.raises(InputError, match="no source"):
+        corpus.delete(source)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**80])
+def test_a_number_larger_than_any_stored_one_matches_nothing(corpus, number):
+    assert corpus.search("door", filters=f"width = {number}") == []

@@ -421,7 +421,7 @@ def test_names_that_are_not_utf_8_are_skipped_with_a_reason(quick: World):
     assert json.dumps(report.to_json(), ensure_ascii=False).encode()
 
 
-UNSTORABLE = [{"a": float("nan")}, {"a": [1.0, float("inf")]}, {"a": "\udcff"}, {"\udcff": 1}, {1: 1}]
+UNSTORABLE = [{"a": 2**63}, {"a": float("nan")}, {"a": [1.0, float("inf")]}, {"a": "\udcff"}, {"\udcff": 1}, {1: 1}]
 
 
 @pytest.mark.parametrize(
