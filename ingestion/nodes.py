@@ -4,6 +4,7 @@ rag.schema."""
 from __future__ import annotations
 
 import hashlib
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,18 +56,31 @@ def document_id(source: str) -> str:
 def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The user's metadata, if it can be stored and filtered. Raises InputError for reserved keys and nested values."""
     for key, value in metadata.items():
+        if not isinstance(key, str) or not _storable(key):
+            raise InputError(f"metadata key {key!r}", "words in Unicode are allowed", "rename it")
         if not key or key in RESERVED or key.startswith("_"):
             raise InputError(
                 f"metadata key {key!r}",
                 "any name that Triptych does not use is allowed",
-                f"rename it, as in my_{key}",
+                f"rename it, as in my_{key.lstrip('_')}",
             )
         values = value if isinstance(value, list | tuple) else [value]
-        if not all(isinstance(item, str | int | float | bool) for item in values):
+        if not all(map(_storable, values)):
             raise InputError(
-                f"metadata {key}={value!r}", "strings, numbers, booleans and lists of them are allowed", "flatten it"
+                f"metadata {key}={value!r}",
+                "strings, finite numbers (whole ones of 64 bits), booleans and lists of them are allowed",
+                "flatten it, or leave it out",
             )
     return {key: list(value) if isinstance(value, tuple) else value for key, value in metadata.items()}
+
+
+def _storable(value: object) -> bool:
+    """Whether `value` is a scalar that every engine keeps as it is: Unicode, finite, whole numbers of 64 bits."""
+    if isinstance(value, str):
+        return not any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def embedding_text(node: TextNode, spans: Spans, window: int) -> str:

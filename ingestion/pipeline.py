@@ -166,14 +166,16 @@ class _Run:
             self.source(file, links)
 
     def source(self, file: Found, links: Sequence[Path]) -> None:
-        """Read one file if it is new or changed."""
+        """Read one file if it is new or changed, or if a picture file of it is lost."""
         state = self.known.get(file.source)
         try:
             revision = self.revision(file, links)
             if state is not None and state.revision == revision and state.nodes == state.expected:
-                self.count(self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False))
-                self.done(file.source, "unchanged")
-                return
+                stored = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
+                if all(Path(node.image_path or "").is_file() for node in stored if isinstance(node, ImageNode)):
+                    self.count(stored)
+                    self.done(file.source, "unchanged")
+                    return
             nodes = self.prepare(file, revision)
         except InputError as exc:
             self.fail(file.source, exc)
@@ -266,10 +268,14 @@ class _Run:
         return sorted(source for source in self.known if prefixes and source.startswith(prefixes))
 
     def remove_missing(self, found: Survey) -> None:
-        """Remove stored sources below the given folders that are no longer files to read."""
-        present = {file.source for file in found.files} - {part.source for part in self.parts}
+        """Remove stored sources below the given folders that are no longer files to read.
+
+        What lies below a folder that cannot be listed may well be there, and stays.
+        """
+        kept = {file.source for file in found.files} - {part.source for part in self.parts}
+        kept.update(self.stored_below(found.unlisted))
         for source in self.stored_below(found.folders):
-            if source not in present:
+            if source not in kept:
                 self.discard(source, keep=())
                 self.removed.append(source)
                 self.done(source, "removed")

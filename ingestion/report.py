@@ -34,6 +34,11 @@ class Failure:
         """The failure that `error` stands for."""
         return cls(source, type(error).__name__, str(error))
 
+    def __str__(self) -> str:
+        """One line that names the source once."""
+        source, message = " ".join(self.source.split()), " ".join(self.message.split())
+        return message if source in message else f"{source}: {message}"
+
     def to_json(self) -> dict[str, str]:
         """The failure as the command line prints it."""
         return {"source": self.source, "error": self.error, "message": self.message}

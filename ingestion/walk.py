@@ -44,6 +44,8 @@ class Survey:
     """Sidecars: words of a picture beside them, which reads them."""
     folders: tuple[Path, ...]
     """The folders among the given paths, resolved."""
+    unlisted: tuple[Path, ...]
+    """Folders below them that could not be listed: what is in them is not known."""
 
 
 def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
@@ -59,18 +61,21 @@ def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
     files: dict[Path, Found] = {}
     skips: dict[str, Skip] = {}
     parts: dict[str, Skip] = {}
+    unlisted: dict[Path, str] = {}
     for path in resolved:
         if not path.is_dir():
             _place(Found(path, path.parent, True), files, skips, parts)
     folders = tuple(dict.fromkeys(path for path in resolved if path.is_dir()))
     for folder in folders:
-        for path in _below(folder, excluded, skips):
+        for path in _below(folder, excluded, unlisted):
             target = _resolve(path)
             if target is None or not target.is_relative_to(folder):
-                skips[path.as_posix()] = Skip(path.as_posix(), "a link that leads out of the folder, or nowhere")
+                skips[_shown(path)] = Skip(_shown(path), "a link that leads out of the folder, or nowhere")
             elif target not in files:
                 _place(Found(target, folder, False), files, skips, parts)
-    return Survey(tuple(files.values()), tuple(skips.values()), tuple(parts.values()), folders)
+    for path, reason in unlisted.items():
+        skips[_shown(path)] = Skip(_shown(path), f"the folder cannot be listed ({reason})")
+    return Survey(tuple(files.values()), tuple(skips.values()), tuple(parts.values()), folders, tuple(unlisted))
 
 
 def _existing(path: str | Path) -> Path:
@@ -89,10 +94,9 @@ def _resolve(path: Path) -> Path | None:
         return None
 
 
-def _below(folder: Path, excluded: Sequence[Path], skips: dict[str, Skip]) -> Iterator[Path]:
+def _below(folder: Path, excluded: Sequence[Path], unlisted: dict[Path, str]) -> Iterator[Path]:
     def closed(error: OSError) -> None:
-        name = str(error.filename)
-        skips[name] = Skip(name, f"the folder cannot be listed ({error.strerror})")
+        unlisted[Path(error.filename)] = error.strerror or str(error)
 
     for current, names, files in os.walk(folder, onerror=closed):
         here = Path(current)
@@ -105,7 +109,7 @@ def _below(folder: Path, excluded: Sequence[Path], skips: dict[str, Skip]) -> It
 
 
 def _place(found: Found, files: dict[Path, Found], skips: dict[str, Skip], parts: dict[str, Skip]) -> None:
-    shown = found.source.encode("utf-8", "replace").decode()
+    shown = _shown(found.path)
     if reason := _reason_to_skip(found):
         skips.setdefault(shown, Skip(shown, reason))
     elif picture := _captioned(found):
@@ -114,6 +118,11 @@ def _place(found: Found, files: dict[Path, Found], skips: dict[str, Skip], parts
         skips.setdefault(shown, Skip(shown, f"no reader for {found.path.suffix or 'files without suffix'}"))
     else:
         files[found.path] = found
+
+
+def _shown(path: Path) -> str:
+    """The path as a report can carry it: bytes that are not UTF-8 become question marks."""
+    return path.as_posix().encode("utf-8", "replace").decode()
 
 
 def _reason_to_skip(found: Found) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import InputError, StoreMissing
-from rag.schema import Answer, Hit
+from rag.errors import EncoderError, InputError, StoreMissing
+from rag.schema import MODALITIES, Answer, Hit
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,7 +87,14 @@ class Corpus:
         """The encoder of this collection, loaded when it is first needed."""
         if self._encoder is None:
             manifest = self.store.manifest
-            loaded = _load_encoder(manifest.encoder.name, self.settings)
+            try:
+                loaded = _load_encoder(manifest.encoder.name, self.settings)
+            except EncoderError as exc:
+                raise EncoderError(
+                    f"{self.name} was made by encoder {manifest.encoder}, which cannot be loaded by its name",
+                    " ".join(str(exc).split()),
+                    "hand it in: Corpus.open(…, encoder=…), or --encoder with its folder",
+                ) from exc
             manifest.require(loaded.fingerprint, self.name)
             self._encoder = loaded
         return self._encoder
@@ -111,7 +118,7 @@ class Corpus:
             metadata=metadata,
             remove_missing=remove_missing,
             progress=progress,
-            exclude=(self.root,),
+            exclude=(self.root, self.root / _COLLECTION),
         )
         return replace(report, corpus=self.name, encoder=str(self.encoder.fingerprint))
 
@@ -170,7 +177,7 @@ class Corpus:
                 "an empty question", "allowed: words, and with --image FILE a picture beside them", "give QUESTION"
             )
         settings = self.settings
-        hits = self.search(question, image=image, k=k or settings.passages, filters=filters)
+        hits = self.search(question, image=image, k=settings.passages if k is None else k, filters=filters)
         answerer = Answerer(
             self._llm(llm),
             max_pictures=settings.max_pictures,
@@ -212,7 +219,8 @@ class Corpus:
     def delete(self, source: str) -> int:
         """Remove a source and its nodes; returns how many nodes were removed. Raises InputError if there is none."""
         known = self.store.sources()
-        wanted = next((name for name in (source, str(Path(source).resolve())) if name in known), None)
+        names = (source, "" if "\0" in source else str(Path(source).resolve()))
+        wanted = next((name for name in names if name and name in known), None)
         if wanted is None:
             raise InputError(
                 f"no source {source!r} in {self.name}",
@@ -238,19 +246,23 @@ class Corpus:
         return FusionRetriever(
             self.store,
             self.encoder,
-            similarity_top_k=k or settings.k,
-            depth=depth or settings.depth,
+            similarity_top_k=settings.k if k is None else k,
+            depth=settings.depth if depth is None else depth,
             fusion=fusion or settings.fusion,
             weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),
         )
 
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:
-        """A LlamaIndex query engine that sends passages and pictures to a multimodal LLM."""
+        """A LlamaIndex query engine that sends passages and pictures to a multimodal LLM.
+
+        LlamaIndex sends pictures to chat models only; one that completes text is sent the passages and the captions.
+        """
         from llama_index.core.query_engine import RetrieverQueryEngine
 
+        model = self._required_llm(llm)
         return RetrieverQueryEngine.from_args(
-            self.as_retriever(**retrieval), llm=self._required_llm(llm), multimodal=True
+            self.as_retriever(**retrieval), llm=model, multimodal=model.metadata.is_chat_model
         )
 
     def as_chat_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseChatEngine:
@@ -280,13 +292,14 @@ class Corpus:
 
     def _filters(self, expression: str, modality: str) -> FilterExpr | None:
         from rag.store import parse_filter
+        from rag.store.filters import And, Comparison
 
-        parts: Iterable[str] = (
-            f"({expression})" if expression.strip() else "",
-            f"modality = {modality}" if modality else "",
-        )
-        joined = " and ".join(part for part in parts if part)
-        return parse_filter(joined) if joined else None
+        if modality and modality not in MODALITIES:
+            raise InputError(f"modality {modality!r}", f"allowed: {', '.join(MODALITIES)}", "choose one of them")
+        parts: list[FilterExpr] = [parse_filter(expression)] if expression.strip() else []
+        if modality:
+            parts.append(Comparison("modality", "=", modality))
+        return And(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
 
     def _llm(self, llm: str | LLM | None) -> LLM | None:
         from rag.answer import load_llm
@@ -321,6 +334,8 @@ class _Location:
 
     def open(self, settings: Settings, encoder: ClipEncoder | None, *, create: bool) -> NamedVectorStore:
         """Open the collection; with `create` make it for the encoder where it is missing."""
+        if self.root.is_file():
+            raise InputError(f"{self.root} is a file", "allowed: a folder", "name the folder of the corpus")
         from rag.store import NamedVectorStore
 
         return NamedVectorStore.open(

@@ -18,6 +18,8 @@ TriptychError
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "EncoderError",
     "EncoderMismatch",
@@ -36,13 +38,17 @@ __all__ = [
 ]
 
 
+# The full stop of a sentence, not the path `.` or `..`.
+_STOP = re.compile(r"(?<=[^\s./\\'\"])\.$")
+
+
 class TriptychError(Exception):
     """Base of all errors: `given` (what was given), `allowed` (what is), `advice` (what to do next)."""
 
     def __init__(self, given: str, allowed: str = "", advice: str = "") -> None:
         self.given, self.allowed, self.advice = given, allowed, advice
         parts = (given, allowed, advice)
-        super().__init__("; ".join(" ".join(part.split()).rstrip(".") for part in parts if part))
+        super().__init__("; ".join(_STOP.sub("", " ".join(part.split())) for part in parts if part))
 
 
 class InputError(TriptychError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,8 @@ class Question:
     def __post_init__(self) -> None:
         if not self.text.strip() and self.image is None:
             raise InputError("an empty question", "allowed: words, a picture, or both", "give QUERY or --image FILE")
+        if any("\ud800" <= char <= "\udfff" for char in self.text):
+            raise InputError("a question that is not UTF-8", "allowed: words in Unicode", "write it as UTF-8")
 
 
 class FusedNode(NodeWithScore):
@@ -52,12 +55,19 @@ def parse_weights(given: Mapping[str, float]) -> dict[Leg, float]:
         raise InputError(
             f"unknown leg {unknown[0]!r} in the weights", f"allowed: {', '.join(LEGS)}", "as in text=1,image=0.5"
         )
-    weights: dict[Leg, float] = {leg: float(given.get(leg, 1.0)) for leg in LEGS}
-    if any(not np.isfinite(weight) or weight < 0 for weight in weights.values()) or not any(weights.values()):
+    weights = {leg: _number(given.get(leg, 1.0)) for leg in LEGS}
+    if not all(0 <= weight < inf for weight in weights.values()) or not any(weights.values()):
         raise InputError(
             f"weights {dict(given)}", "allowed: numbers of 0 or more, one of them above 0", "as in text=1,image=0.5"
         )
     return weights
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return nan
 
 
 class FusionRetriever(BaseRetriever):
@@ -81,6 +91,9 @@ class FusionRetriever(BaseRetriever):
     ) -> None:
         self.store, self.encoder, self.filters = store, encoder, filters
         self.similarity_top_k, self.depth, self.fusion = similarity_top_k, depth, fusion
+        for name, value in (("k", similarity_top_k), ("depth", depth)):
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} = {value!r}", "allowed: whole numbers of 1 or more", "give a larger one")
         self.weights = parse_weights(weights or {})
         self._normalize = normalizer(fusion)
         super().__init__(**kwargs)

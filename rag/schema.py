@@ -10,6 +10,7 @@ Leg = Literal["image", "caption", "text", "lexical"]
 Modality = Literal["text", "image"]
 
 DENSE_LEGS: Final[tuple[Leg, ...]] = ("image", "caption", "text")
+MODALITIES: Final[tuple[Modality, ...]] = ("text", "image")
 LEXICAL: Final[Leg] = "lexical"
 LEGS: Final[tuple[Leg, ...]] = (*DENSE_LEGS, LEXICAL)
 

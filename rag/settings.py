@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from rag.errors import InputError
 from rag.schema import Leg
@@ -19,10 +25,16 @@ from rag.schema import Leg
 __all__ = ["Settings"]
 
 
+def _config() -> Path:
+    return Path(os.environ.get("TRIPTYCH_CONFIG", "triptych.toml"))
+
+
 class Settings(BaseSettings):
     """Every setting, with its unit. In `triptych.toml` the names are the same; in the environment `TRIPTYCH_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="TRIPTYCH_", extra="forbid", validate_default=False)
+    model_config = SettingsConfigDict(
+        env_prefix="TRIPTYCH_", extra="forbid", validate_default=False, env_ignore_empty=True
+    )
 
     corpus: Path = Path(".triptych")
     """Folder of the embedded collection and of the pictures."""
@@ -67,14 +79,17 @@ class Settings(BaseSettings):
             return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as exc:
             first = exc.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
+            name, *inner = [str(part) for part in first["loc"] if part != "[key]"]
+            allowed = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
             raise InputError(
-                f"setting {name} = {first.get('input')!r}",
-                f"allowed: {first['msg'][:1].lower()}{first['msg'][1:]}",
-                f"correct it in triptych.toml or in TRIPTYCH_{name.upper()}",
+                f"setting {'.'.join((name, *inner))} = {first.get('input')!r}",
+                f"allowed: {', '.join(cls.model_fields) if first['type'] == 'extra_forbidden' else allowed}",
+                f"correct it in {_config()} or in TRIPTYCH_{name.upper()}",
             ) from exc
-        except ValueError as exc:
-            raise InputError(f"the settings cannot be read: {exc}", advice="correct triptych.toml") from exc
+        except SettingsError as exc:
+            raise InputError(f"{exc}: {exc.__cause__}", "allowed: JSON", "correct the variable") from exc
+        except (OSError, ValueError) as exc:
+            raise InputError(f"the settings cannot be read: {exc}", advice=f"correct {_config()}") from exc
 
     @classmethod
     def settings_customise_sources(
@@ -86,7 +101,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the file."""
-        file = Path(os.environ.get("TRIPTYCH_CONFIG", "triptych.toml"))
+        file = _config()
+        if "TRIPTYCH_CONFIG" in os.environ and not file.is_file():
+            raise InputError(f"TRIPTYCH_CONFIG = {file}", "allowed: a file that is there", "correct or unset it")
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
 
     def openai_key(self) -> str:

@@ -13,13 +13,20 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch, tmp_path):
+def _no_settings_from_outside(monkeypatch, _no_settings):
     """A test sees neither the environment's TRIPTYCH_* settings nor a triptych.toml of the working directory."""
     for name in list(os.environ):
         if name.startswith("TRIPTYCH_") and not name.startswith("TRIPTYCH_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "no-such.toml"))
+    monkeypatch.setenv("TRIPTYCH_CONFIG", str(_no_settings))
+
+
+@pytest.fixture(scope="session")
+def _no_settings(tmp_path_factory):
+    file = tmp_path_factory.mktemp("settings") / "empty.toml"
+    file.touch()
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -274,6 +274,32 @@ def test_another_encoder_is_refused_and_both_are_named(demo_corpus):
     assert "64" in str(caught.value)
 
 
+def test_an_interrupted_command_ends_in_one_line(demo_corpus, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rag.corpus.Corpus.status", interrupted)
+    assert "interrupted" in refused("status", "--corpus", demo_corpus)
+
+
+def test_json_is_utf_8_whatever_the_terminal_speaks(demo_corpus):
+    result = subprocess.run(
+        [sys.executable, "-m", "rag.cli", "search", "tern \u2192 \u706f", "--corpus", demo_corpus, "--json"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(result.stdout.decode("utf-8"))["query"] == "tern \u2192 \u706f"
+
+
+def test_metadata_of_thousands_of_digits_is_words(tmp_path, demo_corpus):
+    (tmp_path / "note.txt").write_text("A note.")
+    digits = "1" * 5000
+    document("ingest", tmp_path / "note.txt", "--corpus", demo_corpus, "--metadata", f"n={digits}")
+    hits = document("search", "note", "--corpus", demo_corpus, "--filter", "n exists")["hits"]
+    assert [hit["metadata"]["n"] for hit in hits] == [digits]
+
+
 def test_every_command_has_help():
     def walk(command, path):
         yield path, command

@@ -2,14 +2,17 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from llama_index.core.embeddings import MockEmbedding
+from llama_index.core.llms import MockLLM
 from PIL import Image
 
 from rag import Corpus
 from rag.encoders.fake import fake_encoder
-from rag.errors import EncoderMismatch, InputError
+from rag.errors import EncoderError, EncoderMismatch, FilterError, InputError
 from rag.retriever import FusedNode
 from rag.settings import Settings
 from tests.openai_server import KEY, MODEL, OpenAIServer
@@ -150,3 +153,78 @@ def test_delete_takes_a_source_as_a_hit_names_it(corpus):
     source = corpus.search("lime kiln", k=1)[0].source
     assert corpus.delete(source) == 1
     assert source not in corpus.store.sources()
+
+
+@pytest.mark.parametrize("filters", ["modality exists) or (modality = text", "modality = image) or (modality = text"])
+def test_a_filter_must_be_whole_by_itself_and_cannot_undo_the_modality(corpus, filters):
+    for modality in ("", "image"):
+        with pytest.raises(FilterError, match="filter"):
+            corpus.search("tide", filters=filters, modality=modality)
+
+
+def test_or_in_a_filter_stays_within_the_modality(corpus):
+    hits = corpus.search("tide", filters="modality = text or modality = image", modality="image")
+    assert {hit.modality for hit in hits} == {"image"}
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ({"k": 0}, "k = 0"),
+        ({"k": -1}, "k = -1"),
+        ({"k": 2.5}, "k = 2.5"),
+        ({"modality": "video"}, "modality 'video'; allowed: text, image"),
+        ({"weights": {"text": "x"}}, "weights"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_not_replaced_by_a_default(corpus, options, given):
+    with pytest.raises(InputError, match=given):
+        corpus.search("tide", **options)
+
+
+def test_a_question_that_is_not_unicode_is_refused(corpus):
+    with pytest.raises(InputError, match="not UTF-8"):
+        corpus.search("tide \udcff")
+
+
+def test_a_file_is_no_corpus(folder):
+    file = next(path for path in folder.rglob("*") if path.is_file())
+    with pytest.raises(InputError, match="is a file; allowed: a folder"):
+        Corpus.open(file, encoder=fake_encoder())
+
+
+def test_what_is_no_encoder_is_refused_by_its_kind(tmp_path):
+    with pytest.raises(EncoderError, match=r"a MockEmbedding was given as the encoder; allowed: .*MultiModalEmbedding"):
+        Corpus.open(tmp_path / "new", encoder=MockEmbedding(embed_dim=8))
+
+
+def test_a_corpus_of_an_encoder_without_a_name_says_to_hand_it_in(corpus, monkeypatch):
+    monkeypatch.setattr(corpus, "_encoder", None)
+    manifest = corpus.store.manifest
+    nameless = replace(manifest, encoder=replace(manifest.encoder, name="My own"))
+    monkeypatch.setattr(type(corpus.store), "manifest", property(lambda store: nameless))
+    with pytest.raises(EncoderError, match=r"made by encoder My own .*hand it in: Corpus\.open"):
+        corpus.search("tide")
+
+
+def test_a_model_that_only_completes_text_is_asked_without_pictures(corpus):
+    assert str(corpus.as_query_engine(llm=MockLLM(max_tokens=3)).query("tide")) == "text text text"
+
+
+def test_a_corpus_that_lies_in_its_own_documents_reads_the_documents_alone(folder):
+    with Corpus.open(folder, encoder=fake_encoder()) as corpus:
+        first = corpus.ingest(folder)
+        again = corpus.ingest(folder)
+    assert again.sources.unchanged == first.sources.added
+    assert not [skip for skip in again.skips if "/qdrant/" in skip.source or "/pictures/" in skip.source]
+
+
+@pytest.mark.parametrize("source", ["nowhere.md", "a\0b", ""])
+def test_deleting_what_is_no_source_is_refused(corpus, source):
+    with pytest.raises(InputError, match="no source"):
+        corpus.delete(source)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**80])
+def test_a_number_larger_than_any_stored_one_matches_nothing(corpus, number):
+    assert corpus.search("door", filters=f"width = {number}") == []

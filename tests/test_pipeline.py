@@ -421,12 +421,57 @@ def test_names_that_are_not_utf_8_are_skipped_with_a_reason(quick: World):
     assert json.dumps(report.to_json(), ensure_ascii=False).encode()
 
 
+UNSTORABLE = [{"a": 2**63}, {"a": float("nan")}, {"a": [1.0, float("inf")]}, {"a": "\udcff"}, {"\udcff": 1}, {1: 1}]
+
+
 @pytest.mark.parametrize(
-    "metadata", [{"source": "x"}, {"_x": 1}, {"": 1}, {"a": {"b": 1}}, {"a": None}, {"caption": ""}]
+    "metadata", [{"source": "x"}, {"_x": 1}, {"": 1}, {"a": {"b": 1}}, {"a": None}, {"caption": ""}, *UNSTORABLE]
 )
 def test_metadata_that_cannot_be_stored_is_refused(quick: World, metadata: dict[str, Any]):
     with pytest.raises(InputError, match="metadata"):
         quick.run(metadata=metadata)
+
+
+def test_a_lost_picture_file_is_made_again(filled: World):
+    filled.run()
+    before = {node.node_id for node in filled.nodes()}
+    picture = next(Path(node.image_path) for node in filled.nodes() if isinstance(node, ImageNode))
+    picture.unlink()
+    assert counts(filled.run())["updated"] >= 1
+    assert picture.is_file()
+    assert {node.node_id for node in filled.nodes()} == before
+
+
+def test_what_lies_below_a_folder_that_cannot_be_listed_is_not_missing(quick: World, monkeypatch: pytest.MonkeyPatch):
+    write(quick.folder / "closed" / "inner.txt", "some words")
+    quick.run()
+    scandir = os.scandir
+
+    def closed(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    report = quick.run(remove_missing=True)
+    assert not report.removed
+    assert "the folder cannot be listed (Permission denied)" in [skip.reason for skip in report.skips]
+    assert quick.nodes("closed/inner.txt")
+
+
+def test_a_broken_link_whose_name_is_not_utf_8_is_reported_in_utf_8(quick: World):
+    try:
+        os.symlink("nowhere", os.fsencode(quick.folder) + b"/\xff.txt")
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    assert json.dumps(quick.run().to_json(), ensure_ascii=False).encode()
+
+
+def test_a_failure_names_its_source_once_and_in_one_line(quick: World):
+    write(quick.folder / "two\nlines.pdf", "no pdf")
+    (failure,) = quick.run().failures
+    assert str(failure).count("lines.pdf") == 1
+    assert "\n" not in str(failure)
 
 
 def test_progress_counts_every_file_to_the_end(quick: World):

@@ -37,3 +37,31 @@ def test_the_key_of_openai_is_only_sent_to_openai(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "openai-key")
     assert Settings.load().openai_key() == "openai-key"
     assert Settings.load(llm_base_url="http://127.0.0.1:1/v1").openai_key() == ""
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch):
+    monkeypatch.setenv("TRIPTYCH_CORPUS", "")
+    assert str(Settings.load().corpus) == ".triptych"
+
+
+def test_a_file_of_settings_that_is_named_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "none.toml"))
+    with pytest.raises(InputError, match=r"none\.toml; allowed: a file that is there"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [('{"foo": 1}', r"setting weights\.foo .* or in TRIPTYCH_WEIGHTS$"), ("text=1", 'field "weights".*allowed: JSON')],
+)
+def test_a_variable_that_cannot_be_used_is_named_as_it_is_set(monkeypatch, value, told):
+    monkeypatch.setenv("TRIPTYCH_WEIGHTS", value)
+    with pytest.raises(InputError, match=told):
+        Settings.load()
+
+
+def test_an_unknown_setting_is_answered_with_those_there_are(tmp_path, monkeypatch):
+    (tmp_path / "triptych.toml").write_text("colour = 1")
+    monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "triptych.toml"))
+    with pytest.raises(InputError, match=r"allowed: corpus, qdrant, "):
+        Settings.load()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +67,7 @@ def ingest(
 ) -> None:
     """Read files and folders into a corpus. What is unchanged is left alone."""
     for path in paths:
-        if not Path(path).exists():
+        if not os.path.exists(path):
             raise InputError(f"there is no file or folder {path}", advice="check the path")
     with open_corpus(corpus, qdrant, collection, encoder=encoder) as opened, Progress("files") as progress:
         report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, progress=progress)
@@ -76,8 +78,8 @@ def ingest(
         from rag.display import report_lines
 
         click.echo("\n".join(report_lines(document)))
-    for failure in document["failures"]:
-        click.echo(f"triptych: {failure['source']}: {failure['message']}", err=True)
+    for failure in report.failures:
+        click.echo(f"triptych: {failure}", err=True)
     sys.exit(SOME_FAILED if document["failures"] else DONE)
 
 
@@ -217,4 +219,6 @@ def main() -> None:
     """Entry point of the `triptych` command."""
     # Importing makes many objects that live to the end: looking them over again and again is a sixth of a cold start.
     gc.set_threshold(100_000, 20, 100)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a letter shows a question mark
     cli()

@@ -41,6 +41,8 @@ class Group(click.Group):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt as exc:
+            raise Failure("interrupted; what was stored until now stays; run the same command again to go on") from exc
         except TriptychError as exc:
             raise Failure(str(exc)) from exc
         except (OSError, RuntimeError, ValueError, TypeError, AttributeError, LookupError) as exc:
@@ -81,7 +83,7 @@ def pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...])
             raise click.BadParameter(f"{value!r} is not KEY=VALUE")
         try:
             pairs[key] = json.loads(text)
-        except json.JSONDecodeError:
+        except ValueError:  # no JSON, or a number of thousands of digits
             pairs[key] = text
     return pairs
 
@@ -113,8 +115,8 @@ def open_corpus(corpus: Path | None, qdrant: str | None, collection: str | None,
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    """One JSON document on stdout, in UTF-8 whatever the terminal speaks."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace"))
 
 
 class Progress:

@@ -19,7 +19,7 @@ from rag.encoders.backend import Backend, Floats, unit_rows
 from rag.encoders.loading import load_backend
 from rag.encoders.windows import OVERLAP, cut, length_sorted, pool
 from rag.encoders.wrapped import WrappedBackend
-from rag.errors import InputError
+from rag.errors import EncoderError, InputError
 from rag.pictures import ImageInput, open_picture
 from rag.schema import Fingerprint
 
@@ -76,6 +76,12 @@ class ClipEncoder(MultiModalEmbedding):
         if isinstance(name, MultiModalEmbedding):
             loaded = loaded or WrappedBackend(name)
             name = loaded.name
+        if not isinstance(name, str | os.PathLike):
+            raise EncoderError(
+                f"a {type(name).__name__} was given as the encoder",
+                "allowed: a name, a folder, or a LlamaIndex MultiModalEmbedding",
+                "see `triptych encoders`",
+            )
         chosen = loaded or load_backend(os.fspath(name), device, backend, precision, threads)
         fields: dict[str, Any] = {
             **kwargs,

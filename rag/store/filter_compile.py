@@ -62,7 +62,9 @@ def _comparison(expr: Comparison) -> models.FieldCondition:
         return models.FieldCondition(key=key, range=models.DatetimeRange(**_span(expr.op, value)))
     if expr.op == "contains":
         return models.FieldCondition(key=key, match=models.MatchSubstring(substring=str(value)))
-    if isinstance(value, (bool, str)) or (isinstance(value, int) and expr.op == "=" and abs(value) > _EXACT_FLOATS):
+    if isinstance(value, (bool, str)) or (
+        isinstance(value, int) and expr.op == "=" and _EXACT_FLOATS < abs(value) < 2**63
+    ):
         return models.FieldCondition(key=key, match=models.MatchValue(value=value))
     bounds = {"gte": value, "lte": value} if expr.op == "=" else {_BOUNDS[expr.op]: value}
     return models.FieldCondition(key=key, range=models.Range(**bounds))
