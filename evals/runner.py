@@ -169,7 +169,7 @@ def run(
     settings = {
         **_encoder_settings(corpus),
         "fusion": fusion or corpus.settings.fusion,
-        "weights": {**{str(leg): weight for leg, weight in corpus.settings.weights.items()}, **(weights or {})},
+        "weights": dict(corpus.as_retriever(weights=weights).weights),
         "k": k,
         "depth": depth or corpus.settings.depth,
         "unopened_pictures": _unopened(corpus),
