@@ -5,6 +5,7 @@ Every text is escaped; every plot tells in `aria-label` what it shows, and print
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -29,6 +30,7 @@ _BINS: Final = 20
 def intervals(differences: Sequence[Difference], colours: Mapping[str, int]) -> Markup:
     """Mean differences with their 95 % intervals about a line at 0; `colours`: run → number of its colour."""
     reach = max([SAME, *(max(abs(each.low), abs(each.high)) for each in differences)]) * 1.05
+    step = _step(reach)
     row = 30
     height = row * len(differences) + 26
 
@@ -36,8 +38,10 @@ def intervals(differences: Sequence[Difference], colours: Mapping[str, int]) -> 
         return _LABEL + (_WIDTH - _LABEL - _VALUE) * (value / reach + 1) / 2
 
     parts = [_line("zero", x(0), 4, x(0), height - 22)]
-    parts += [_text("tick", x(value), height - 6, f"{value:+.3f}", "middle") for value in (-reach / 1.05, reach / 1.05)]
-    parts.append(_text("tick", x(0), height - 6, "0", "middle"))
+    for number in range(-int(reach / step), int(reach / step) + 1):
+        told = f"{number * step:+.10g}" if number else "0"
+        parts.append(_text("tick", x(number * step), height - 6, told, "middle"))
+        parts.append(_line("grid", x(number * step), 4, x(number * step), height - 22))
     for number, each in enumerate(differences):
         y = row * number + row / 2 + 4
         colour = f"run{colours[each.run]}"
@@ -125,6 +129,12 @@ def histogram(difference: Difference) -> Markup:
         parts.append(_text("tick", x, base + 20, f"{value:+.2f}" if value else "0", anchor))
     told = f"{difference.wins} queries gained, {difference.losses} lost, {difference.ties} are equal"
     return _svg(height, f"Differences by query of {difference.run} by {difference.measure}: {told}", parts)
+
+
+def _step(reach: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that divides `reach` into three ticks or fewer."""
+    power = 10.0 ** math.floor(math.log10(reach / 3))
+    return next(factor * power for factor in (1, 2, 5, 10) if reach / (factor * power) < 4)
 
 
 def _svg(height: float, label: str, parts: Sequence[Markup]) -> Markup:
