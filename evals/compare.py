@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from evals.metrics import measures as names_of
 from evals.record import RecordedQuery, RunRecord
 from evals.statistics import SAME, bootstrap_interval, effect_size, holm, outcomes, randomization_test
 from rag.errors import InputError
@@ -237,14 +238,15 @@ def _measures(records: Mapping[str, RunRecord], wanted: Sequence[str]) -> tuple[
         for measure in next(iter(records.values())).metrics
         if all(measure in record.metrics for record in records.values())
     ]
-    chosen = tuple(dict.fromkeys(wanted)) or tuple(name for name in DEFAULT_MEASURES if name in shared) or shared[:3]
+    named = [name for given in wanted for name in ((given,) if given in shared else names_of(given))]
+    chosen = tuple(dict.fromkeys(named)) or tuple(name for name in DEFAULT_MEASURES if name in shared) or shared[:3]
     for measure in chosen:
         if measure not in shared:
             lacking = next(name for name, record in records.items() if measure not in record.metrics)
             raise InputError(
                 f"{lacking} has no measure {measure!r}",
                 f"all runs have: {', '.join(shared) or 'none in common'}",
-                "choose one of them, or run again with that measure",
+                f"choose one of them, or run {lacking} again with --measures {measure}",
             )
     return tuple(chosen)
 

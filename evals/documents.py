@@ -37,7 +37,7 @@ def thumbnail(picture: Path, longest: int = THUMBNAIL) -> str:
 
 @dataclass(frozen=True)
 class Documents:
-    """What can be shown of ids. Without a dataset folder there are no words and no pictures, and `note` says why."""
+    """What can be shown of ids. There is nothing without a dataset folder; `note` says what is wrong."""
 
     words: Mapping[str, str] = field(default_factory=dict)
     pictures: Mapping[str, Path] = field(default_factory=dict)
@@ -46,13 +46,19 @@ class Documents:
     note: str = ""
 
     @classmethod
-    def read(cls, folder: str | Path, task: str) -> Documents:
-        """Read a dataset folder; one that is missing or cannot be read gives no documents and a note."""
+    def read(cls, folder: str | Path, task: str, digest: str) -> Documents:
+        """Read a dataset folder.
+
+        One that is missing or cannot be read gives no documents and a note; one whose data have another `digest` than
+        those of the runs gives both, for most ids may still mean the same.
+        """
         try:
-            dataset = load(folder, task)
+            dataset = load(folder, task, strict=False)
         except InputError as exc:
-            return cls(note=str(exc))
+            return cls(note=f"Texts and pictures of the documents are not shown: {exc}")
+        changed = f"{folder} has changed since the runs: texts and pictures may be others than those that were found"
         return cls(
+            note="" if dataset.digest == digest else changed,
             words={row.id: row.text for row in dataset.rows},
             pictures={row.id: row.image for row in dataset.rows if row.image},
             asked={query.id: query.image for query in dataset.queries if query.image},

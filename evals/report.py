@@ -56,7 +56,8 @@ def write(
 ) -> Written:
     """Write the report on runs, the baseline first. Raises InputError as `evals.compare.compare` does, or for `out`."""
     comparison = compare(records, measures, most=most, seed=seed)
-    documents = Documents.read(folder or next(iter(records.values())).folder, comparison.task)
+    first = next(iter(records.values()))
+    documents = Documents.read(folder or first.folder, first.task, first.digest)
     page = render(records, comparison, documents).encode()
     try:
         Path(out).write_bytes(page)
@@ -83,6 +84,7 @@ def render(records: Mapping[str, RunRecord], comparison: Comparison, documents: 
         histograms={
             run: plots.histogram(comparison.of(run, comparison.measures[0])) for run in comparison.runs[1:]
         },
+        counted=any("queries" in values for record in records.values() for values in record.slices.values()),
         slice_plot=_slice_plot(records, comparison, colours),
         latency_plot=_latency_plot(records, colours),
         commands={run: command(record, run) for run, record in records.items()},
@@ -92,12 +94,22 @@ def render(records: Mapping[str, RunRecord], comparison: Comparison, documents: 
 def command(record: RunRecord, name: str = "run") -> str:
     """The command that repeats a run and records it as `name`.json, for a POSIX shell."""
     settings = record.settings
-    words = ["triptych", "eval", "run", record.folder, "--task", record.task]
-    if weights := settings.get("weights"):
-        words += ["--weights", ",".join(f"{leg}={weight:g}" for leg, weight in weights.items())]
-    for option, key in (("--fusion", "fusion"), ("-k", "k"), ("--sample", "sample"), ("--seed", "seed")):
-        if settings.get(key) is not None:
-            words += [option, str(settings[key])]
+    if file := settings.get("run"):
+        words = ["triptych", "eval", "score", record.folder, str(file), "--task", record.task]
+    else:
+        words = ["triptych", "eval", "run", record.folder, "--task", record.task]
+        if encoder := str(settings.get("encoder", "")).partition(" (")[0]:
+            words += ["--encoder", encoder]
+        if weights := settings.get("weights"):
+            words += ["--weights", ",".join(f"{leg}={weight:g}" for leg, weight in weights.items())]
+        for option, key in (("--fusion", "fusion"), ("-k", "k"), ("--depth", "depth")):
+            words += [option, str(settings[key])] if settings.get(key) is not None else []
+        if sample := settings.get("sample"):
+            words += ["--sample", str(sample), "--seed", str(settings.get("seed", 0))]
+    if measures := settings.get("measures"):
+        words += ["--measures", ",".join(measures)]
+    fields = dict.fromkeys(part.partition("=")[0] for part in record.slices)
+    words += [word for field in fields if field not in ("type", "modality") for word in ("--slice", field)]
     return shlex.join([*words, "--record", f"{name}.json"])
 
 

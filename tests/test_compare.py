@@ -116,6 +116,13 @@ def test_a_measure_that_a_run_lacks_is_refused_with_those_that_all_have():
         compare({"a": base, "b": replace(base, metrics={"nDCG@10": 0.5})}, ["R@10"])
 
 
+def test_a_measure_may_be_named_as_eval_run_takes_it():
+    base = record(noise(0))
+    assert compare({"a": base, "b": base}, ["recall@10,nDCG@10"]).measures == ("R@10", "nDCG@10")
+    with pytest.raises(InputError, match="nonsense"):
+        compare({"a": base, "b": base}, ["nonsense"])
+
+
 def test_files_of_the_same_name_are_told_apart_by_their_folders(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()

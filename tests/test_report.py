@@ -7,12 +7,12 @@ import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import click
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from evals.compare import compare
+from evals.datasets import load
 from evals.documents import Documents, thumbnail
 from evals.plots import bars, histogram, intervals
 from evals.record import RecordedQuery, RunRecord
@@ -82,7 +82,7 @@ def records(folder):
         mean = sum(row["nDCG@10"] for row in scores.values()) / len(ids)
         return RunRecord(
             dataset="colours",
-            digest="d" * 64,
+            digest=load(folder).digest,
             folder=str(folder),
             task="default",
             queries=tuple(asked),
@@ -94,7 +94,17 @@ def records(folder):
             scores=scores,
             metrics={"nDCG@10": mean, "R@10": 1.0},
             slices={"type=words": {"nDCG@10": mean, "queries": 11}, "type=picture": {"nDCG@10": mean, "queries": 1}},
-            settings={"encoder": "bundled", "fusion": "zscore", "weights": weights, "k": 50, "versions": {"x": "1"}},
+            settings={
+                "encoder": "bundled (0123456789ab, 384 dimensions)",
+                "fusion": "rrf(60)",
+                "weights": weights,
+                "k": 50,
+                "depth": 100,
+                "sample": 12,
+                "seed": 3,
+                "measures": ["nDCG@10", "R@10"],
+                "versions": {"x": "1"},
+            },
             seconds={"index": 1.5, "search": 0.6, "per_query": 0.05, "p50": 0.04, "p95": 0.09},
             index={"points": 4},
             created_at="2026-11-21T09:00:00+00:00",
@@ -105,7 +115,7 @@ def records(folder):
 
 @pytest.fixture
 def page(records, folder):
-    return render(records, compare(records), Documents.read(folder, "default"))
+    return render(records, compare(records), Documents.read(folder, "default", records["base"].digest))
 
 
 def test_a_report_is_sound_html_without_any_request(page):
@@ -163,10 +173,23 @@ def test_without_the_dataset_the_report_shows_ids_and_says_why(records, tmp_path
     assert "<img" not in page
     with_folder = write(gone, tmp_path / "report.html", folder=records["base"].folder)
     assert with_folder.documents
+    assert with_folder.note == ""
+
+
+def test_a_dataset_that_has_changed_since_the_runs_is_told(records, folder, tmp_path):
+    Image.new("RGB", (8, 8), "white").save(folder / "images" / "blue.png")
+    written = write(records, tmp_path / "report.html")
+    assert written.documents
+    assert "has changed since the runs" in written.note
+    assert "has changed since the runs" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_one_run_alone_has_a_report_without_differences(records, folder):
-    page = render({"base": records["base"]}, compare({"base": records["base"]}), Documents.read(folder, "default"))
+    page = render(
+        {"base": records["base"]},
+        compare({"base": records["base"]}),
+        Documents.read(folder, "default", records["base"].digest),
+    )
     assert Tags(page).wrong == []
     assert 'id="changed"' not in page
     assert 'id="queries"' in page
@@ -218,9 +241,16 @@ def test_the_command_of_a_report_is_one_that_the_command_line_takes(records):
     assert told[:3] == ["triptych", "eval", "run"]
     assert told[told.index("--record") + 1] == "no image.json"
     run = cli.commands["eval"].commands["run"]
-    run.make_context("run", told[3:])
-    with pytest.raises(click.UsageError):
-        run.make_context("run", [*told[3:], "--no-such-option"])
+    given = run.make_context("run", told[3:]).params
+    wanted = {"encoder": "bundled", "fusion": "rrf(60)", "k": 50, "depth": 100, "sample": 12, "seed": 3}
+    assert wanted.items() <= given.items()
+    assert given["weights"] == {"image": 0.0, "lexical": 1.0}
+    assert given["measures"] == "nDCG@10,R@10"
+    theirs = replace(records["base"], settings={"run": "bm25.run"}, slices={"chapter=1": {"nDCG@10": 1.0}})
+    told = shlex.split(command(theirs, "bm25"))
+    given = cli.commands["eval"].commands["score"].make_context("score", told[3:]).params
+    assert given["run_file"].name == "bm25.run"
+    assert given["slices"] == ("chapter",)
 
 
 def test_the_command_line_writes_a_report(records, tmp_path):

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.cli.options import FAILED, Progress, fusion_option, json_option, print_json, weights_option
+from rag.cli.options import FAILED, Failure, Progress, fusion_option, json_option, print_json, weights_option
+
+if TYPE_CHECKING:
+    from evals.runner import EvalResult
+
+measures_option = click.option(
+    "--measures", default="", metavar="NAME,…", help="nDCG@k, R@k (recall), hit@k, P@k, AP, RR@k, Rprec, Judged@k."
+)
+slice_option = click.option(
+    "--slice", "slices", multiple=True, metavar="FIELD", help="Measure each value of a field apart (repeatable)."
+)
+lenient_option = click.option("--lenient", is_flag=True, help="Drop judgements of queries and rows that do not exist.")
 
 
 @click.group("eval")
@@ -34,29 +46,61 @@ def evaluate() -> None:
 @click.option(
     "--per-query", type=click.Path(path_type=Path), metavar="FILE", help="Write the scores of each query (JSON lines)."
 )
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the whole run, with all that repeats it, as one JSON file.",
+)
+@measures_option
+@slice_option
+@click.option("--depth", type=click.IntRange(min=1), help="Candidates that each leg contributes [100].")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Ask only N of the queries.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where vectors are kept, by content [embeddings in the --corpus folder].",
+)
+@lenient_option
 @json_option
 def eval_run(
     folder: str,
     task: str,
-    corpus: Path | None,
-    encoder: str | None,
-    weights: dict[str, float],
-    fusion: str | None,
-    k: int,
     run_file: Path | None,
     per_query: Path | None,
+    record: Path | None,
+    measures: str,
+    slices: tuple[str, ...],
+    sample: int | None,
+    lenient: bool,
     as_json: bool,
+    **search: Any,
 ) -> None:
     """Index a dataset folder, ask its queries, and print the measures."""
     from evals.runner import evaluate as run_evaluation
 
     with Progress("rows") as progress:
         result = run_evaluation(
-            folder, task, corpus=corpus, encoder=encoder, weights=weights, fusion=fusion, k=k, progress=progress.count
+            folder,
+            task,
+            measure=measures,
+            by=slices,
+            sample=sample or 0,
+            strict=not lenient,
+            progress=progress.count,
+            **search,
         )
     result.write(run_file, per_query)
+    if record:
+        result.to_record().save(record)
     if unopened := result.settings["unopened_pictures"]:
         click.echo(f"triptych: {unopened} pictures cannot be opened; they are found by their words alone", err=True)
+    _print(result, as_json)
+
+
+def _print(result: EvalResult, as_json: bool) -> None:
     if as_json:
         print_json(result.to_json())
     else:
@@ -65,12 +109,60 @@ def eval_run(
         click.echo("\n".join(eval_lines(result.to_json())))
 
 
+@evaluate.command("score")
+@click.argument("folder")
+@click.argument("run_file", type=click.Path(path_type=Path))
+@click.option("--task", default="", metavar="NAME", help="A task of the dataset; may be left out where there is one.")
+@click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a run of our own.")
+@click.option("--per-query", type=click.Path(path_type=Path), metavar="FILE", help="Write the scores of each query.")
+@measures_option
+@slice_option
+@lenient_option
+@json_option
+def eval_score(
+    folder: str,
+    run_file: Path,
+    task: str,
+    record: Path | None,
+    per_query: Path | None,
+    measures: str,
+    slices: tuple[str, ...],
+    lenient: bool,
+    as_json: bool,
+) -> None:
+    """Measure another system's ranking, a file in TREC form, on a dataset folder."""
+    from evals.runner import score_run
+
+    result = score_run(folder, run_file, task, measure=measures, by=slices, strict=not lenient)
+    result.write(None, per_query)
+    if record:
+        result.to_record().save(record)
+    _print(result, as_json)
+
+
+@evaluate.command("check")
+@click.argument("folder")
+@click.option("--task", default="", metavar="NAME", help="One task [all of them].")
+@json_option
+def eval_check(folder: str, task: str, as_json: bool) -> None:
+    """Say what a dataset folder holds and what is wrong with it; status 1 if anything is."""
+    from evals.datasets import check, check_lines
+
+    checks = check(folder, task)
+    if as_json:
+        print_json({"folder": folder, "tasks": [one.to_json() for one in checks]})
+    else:
+        click.echo("\n".join(check_lines(checks)))
+    if wrong := sum(len(one.problems) for one in checks):
+        raise Failure(f"{folder}: {wrong} problems; correct the files")
+
+
 measure_option = click.option(
     "--measure",
     "measures",
     multiple=True,
     metavar="NAME",
-    help="A measure that the runs have recorded; may be repeated.",
+    help="A measure that the runs have recorded (repeatable).",
 )
 seed_option = click.option("--seed", default=0, show_default=True, help="Of the random draws.")
 
@@ -174,8 +266,8 @@ def eval_report(
     from evals.report import write
 
     written = write(compare.read(runs), out, measures, most=most, folder=dataset, seed=seed)
-    if not written.documents:
-        click.echo(f"triptych: {written.note}; the report shows ids only; name the folder with --dataset", err=True)
+    if written.note:
+        click.echo(f"triptych: {written.note}; name the folder with --dataset", err=True)
     if as_json:
         print_json(written.to_json())
     else:
