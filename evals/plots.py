@@ -17,13 +17,14 @@ from evals.statistics import SAME
 
 __all__ = ["bars", "histogram", "intervals"]
 
-_WIDTH: Final = 720
-_LABEL: Final = 210
+_WIDTH: Final = 800
+_LABEL: Final = 230
 """Room for the words to the left of a plot."""
-_VALUE: Final = 150
+_VALUE: Final = 210
 """Room for the numbers to its right."""
-_LETTERS: Final = 30
-"""A longer label is cut; the whole stands in its tooltip."""
+_LETTERS: Final = 27
+_RUN_LETTERS: Final = 17
+"""Longer words are cut; the whole stands in a tooltip, and in the label that is read aloud."""
 _BINS: Final = 20
 
 
@@ -85,7 +86,14 @@ def bars(
             )
             if far > width:
                 parts.append(_line(f"whisker thin {colour}", _LABEL + width, y + row / 2, _LABEL + far, y + row / 2))
-            parts.append(_text("value", _LABEL + max(width, far) + 7, y + row / 2 + 4, f"{form.format(value)}  {run}"))
+            parts.append(
+                _text(
+                    "value",
+                    _LABEL + max(width, far) + 7,
+                    y + row / 2 + 4,
+                    f"{form.format(value)}  {_cut(run, _RUN_LETTERS)}",
+                )
+            )
             told.append(f"{group}, {run}: {form.format(value)}")
             y += row
         y += gap
@@ -144,10 +152,13 @@ def _svg(height: float, label: str, parts: Sequence[Markup]) -> Markup:
 
 
 def _label(y: float, words: str) -> Markup:
-    cut = words if len(words) <= _LETTERS else words[: _LETTERS - 1] + "…"
     return Markup('<text class="label" x="{}" y="{:.1f}" text-anchor="end"><title>{}</title>{}</text>').format(
-        _LABEL - 12, y + 4, words, cut
+        _LABEL - 12, y + 4, words, _cut(words, _LETTERS)
     )
+
+
+def _cut(words: str, letters: int) -> str:
+    return words if len(words) <= letters else words[: letters - 1] + "…"
 
 
 def _text(kind: str, x: float, y: float, words: str, anchor: str = "start") -> Markup:

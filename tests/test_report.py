@@ -213,7 +213,7 @@ def test_plots_escape_names_and_draw_what_is_given():
     assert "<g>" not in drawn
     assert "a&lt;b" in drawn
     widths = [
-        float(width) for width in re.findall(r'<rect class="bar run\d" x="210" y="[\d.]+" width="([\d.]+)"', drawn)
+        float(width) for width in re.findall(r'<rect class="bar run\d" x="230" y="[\d.]+" width="([\d.]+)"', drawn)
     ]
     assert widths[1] == pytest.approx(2 * widths[0], abs=0.2)
 
