@@ -269,18 +269,57 @@ def test_the_command_line_writes_a_report(records, tmp_path):
         write(records, tmp_path / "none" / "report.html")
 
 
-@pytest.mark.slow
-def test_a_browser_opens_the_report_without_errors(records, tmp_path):
+@pytest.fixture
+def opened(records, tmp_path):
+    """Opens the report in a headless browser, with more JavaScript at its end: the page then, and console lines."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         pytest.skip("no Chromium on PATH")
-    write(records, tmp_path / "report.html")
-    done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0", "--dump-dom",
-         f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "report.html").as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
-    assert HOSTILE in "".join(Tags(done.stdout).texts)
-    assert "12 of 12 queries" in done.stdout  # the script ran to its end: it filters, sorts and copies
-    assert done.stdout.count('class="copy"') == 2
+
+    def open_with(script=""):
+        file = tmp_path / "report.html"
+        write(records, file)
+        page = file.read_text(encoding="utf-8")
+        file.write_text(page.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+        done = subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0", "--dump-dom",
+             f"--user-data-dir={tmp_path / 'profile'}", file.as_uri()],
+            capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+    return open_with
+
+
+@pytest.mark.slow
+def test_a_browser_opens_the_report_without_errors(opened):
+    page, console = opened()
+    assert console == []
+    assert HOSTILE in "".join(Tags(page).texts)
+    assert "12 of 12 queries" in page
+    assert page.count('class="copy"') == 2
+
+
+@pytest.mark.slow
+def test_a_browser_tells_errors_and_refuses_requests(opened):
+    _, console = opened(
+        "document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x.png'})); nonsense()"
+    )
+    assert any("nonsense is not defined" in line for line in console)
+    assert any("Content Security Policy" in line for line in console)
+
+
+@pytest.mark.slow
+def test_the_table_of_queries_is_sorted_and_filtered(opened):
+    page, console = opened(
+        "document.querySelectorAll('#all th button')[3].click();"
+        "const moved = document.getElementById('moved'); moved.value = 'changed';"
+        "moved.dispatchEvent(new Event('input', {bubbles: true}));"
+    )
+    assert console == []
+    assert "3 of 12 queries" in page
+    assert 'aria-sort="descending"' in page
+    body = page[page.index('<table id="all"') :]
+    order = re.findall(r'<tr( hidden="")?>.*?<td class="right moved[^"]*">([^<]+)</td>', body, re.S)
+    assert [float(value) for _, value in order] == [1.0, *[0.0] * 9, -1.0, -1.0]
+    assert [bool(hidden) for hidden, _ in order] == [False, *[True] * 9, False, False]
