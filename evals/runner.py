@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from evals.slices import check_fields, slices
 from evals.versions import versions
 from rag.corpus import Corpus
 from rag.errors import InputError
+
+if TYPE_CHECKING:
+    from llama_index.core.embeddings import MultiModalEmbedding
 
 __all__ = ["EvalResult", "evaluate", "index", "row_id", "run", "score_run"]
 
@@ -95,7 +98,7 @@ def evaluate(
     task: str = "",
     *,
     corpus: str | Path | None = None,
-    encoder: str | None = None,
+    encoder: str | MultiModalEmbedding | None = None,
     k: int = 100,
     weights: Mapping[str, float] | None = None,
     fusion: str | None = None,
@@ -166,7 +169,7 @@ def run(
     settings = {
         **_encoder_settings(corpus),
         "fusion": fusion or corpus.settings.fusion,
-        "weights": {**{str(leg): weight for leg, weight in corpus.settings.weights.items()}, **(weights or {})},
+        "weights": dict(corpus.as_retriever(weights=weights).weights),
         "k": k,
         "depth": depth or corpus.settings.depth,
         "unopened_pictures": _unopened(corpus),

@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rag.cli.options import (
+    Failure,
+    Progress,
+    fusion_option,
+    json_option,
+    open_corpus,
+    print_json,
+    weights_option,
+    where_option,
+)
+
+
 from rag.cli.options import FAILED, Failure, Progress, fusion_option, json_option, print_json, weights_option
 
 if TYPE_CHECKING:
@@ -155,6 +167,46 @@ def eval_check(folder: str, task: str, as_json: bool) -> None:
         click.echo("\n".join(check_lines(checks)))
     if wrong := sum(len(one.problems) for one in checks):
         raise Failure(f"{folder}: {wrong} problems; correct the files")
+
+
+@evaluate.command("build")
+@click.argument("out", type=click.Path(path_type=Path))
+@where_option
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At most N queries of a type [all].")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
+@click.option("--llm", metavar="NAME", help="Have this model write questions too.")
+@click.option(
+    "--questions",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many it is asked for.",
+)
+@json_option
+def eval_build(
+    out: Path,
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    sample: int | None,
+    seed: int,
+    llm: str | None,
+    questions: int,
+    as_json: bool,
+) -> None:
+    """Make a dataset folder of an ingested corpus: captions find pictures, headings find passages."""
+    from evals.build import build, build_lines, writer
+
+    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("questions") as progress:
+        model = writer(opened.settings, llm) if llm else None
+        built = build(
+            opened, out, sample=sample or 0, seed=seed, llm=model, questions=questions, progress=progress.count
+        )
+    if as_json:
+        print_json(built.to_json())
+    else:
+        click.echo("\n".join(build_lines(built)))
 
 
 measure_option = click.option(
