@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rag.cli.options import (
+    FAILED,
     Failure,
     Progress,
     fusion_option,
@@ -18,8 +19,6 @@ from rag.cli.options import (
     where_option,
 )
 
-
-from rag.cli.options import FAILED, Failure, Progress, fusion_option, json_option, print_json, weights_option
 
 if TYPE_CHECKING:
     from evals.runner import EvalResult
