@@ -19,7 +19,6 @@ from rag.cli.options import (
     where_option,
 )
 
-
 if TYPE_CHECKING:
     from evals.runner import EvalResult
 
