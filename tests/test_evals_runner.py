@@ -167,3 +167,16 @@ def test_eval_run_writes_a_record_and_prints_the_contract(folder, tmp_path):
     assert record.metrics == printed["metrics"]
     assert (record.settings["depth"], record.settings["sample"]) == (20, 3)
     assert (tmp_path / "kept" / FILE).is_file()
+
+
+def test_a_query_whose_picture_cannot_be_opened_counts_as_zero_and_is_told(folder):
+    (folder / "images" / "query.png").write_bytes(b"no picture")
+    queries = (folder / "queries.jsonl").read_text().replace("images/red.png", "images/query.png")
+    (folder / "queries.jsonl").write_text(queries)
+    result = ran(folder)
+    assert result.settings["unopened_queries"] == 1
+    assert set(result.scores["s:red"].values()) == {0.0}
+    done = CliRunner().invoke(cli, ["eval", "run", str(folder), "--task", "all"])
+    assert done.exit_code == 0, done.output
+    assert "1 queries have pictures that cannot be opened" in done.stderr
+    assert "ms (median)" in done.stdout

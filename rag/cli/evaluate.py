@@ -107,6 +107,8 @@ def eval_run(
         result.to_record().save(record)
     if unopened := result.settings["unopened_pictures"]:
         click.echo(f"triptych: {unopened} pictures cannot be opened; they are found by their words alone", err=True)
+    if unasked := result.settings["unopened_queries"]:
+        click.echo(f"triptych: {unasked} queries have pictures that cannot be opened; they count as 0", err=True)
     _print(result, as_json)
 
 
@@ -116,7 +118,7 @@ def _print(result: EvalResult, as_json: bool) -> None:
     else:
         from rag.display import eval_lines
 
-        click.echo("\n".join(eval_lines(result.to_json())))
+        click.echo("\n".join([*eval_lines(result.to_json()), *filter(None, [result.cost_line()])]))
 
 
 @evaluate.command("score")
