@@ -1,195 +1,193 @@
-"""Evaluation datasets: a folder with `corpus.jsonl`, `queries.jsonl`, `qrels.tsv` and, per task, what is indexed.
+"""Evaluation datasets: a folder in one of several forms, read for a task, checked, and frozen.
 
-BEIR folders (`_id`, `title`, `text`, `qrels/test.tsv`) are read too; their one task is called `default`.
+The forms stand in `evals.formats`; which one a folder has is told by the files that are there.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evals.formats import FORMATS, Format, Found
+from evals.schema import Dataset, Query, Row, Task
 from rag.errors import InputError
-from rag.schema import Modality
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-__all__ = ["Dataset", "Query", "Row", "Task", "load"]
-
-DEFAULT_TASK = "default"
+__all__ = ["Check", "Dataset", "Problem", "Query", "Row", "Task", "check", "check_lines", "load", "tasks"]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One document of the index: a passage, or a picture with the words that may be indexed with it."""
+class Problem:
+    """What is wrong with a dataset, how often, and the first of them."""
 
-    id: str
-    modality: Modality
-    text: str
-    """The passage; for a picture its caption (empty where the task leaves it out)."""
-    image: Path | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    what: str
+    count: int
+    first: str
+    dangling: bool = False
+    """Whether it is a judgement of what exists nowhere, which a lenient reader can drop."""
 
-
-@dataclass(frozen=True)
-class Query:
-    """One question in words, as a picture, or both."""
-
-    id: str
-    text: str
-    image: Path | None = None
-    type: str = ""
-    filter: str = ""
+    def __str__(self) -> str:
+        return f"{self.what}: {self.count}, the first is {self.first!r}" if self.count else self.what
 
 
 @dataclass(frozen=True)
-class Task:
-    """Which queries and rows take part, and which fields of a row are indexed. A field not named is not indexed."""
+class Check:
+    """What a dataset holds for a task, and what is wrong with it."""
 
-    name: str
-    queries: tuple[str, ...] = ()
-    """Query types; empty for all."""
-    kinds: tuple[str, ...] = ("text", "image")
-    text: tuple[str, ...] = ("text",)
-    caption: tuple[str, ...] = ("caption",)
-    metadata: tuple[str, ...] = ()
+    dataset: str
+    form: str
+    task: str
+    counts: Mapping[str, int]
+    """Rows of text and of pictures, queries that take part, judgements, queries that no row answers."""
+    problems: tuple[str, ...]
 
-
-@dataclass(frozen=True)
-class Dataset:
-    """A dataset folder read for one task. `qrels`: query → document → relevance (an integer of 0 or more)."""
-
-    name: str
-    task: Task
-    rows: tuple[Row, ...]
-    queries: tuple[Query, ...]
-    qrels: Mapping[str, Mapping[str, int]]
+    def to_json(self) -> dict[str, Any]:
+        """The check as `triptych eval check --json` prints it."""
+        return {
+            "dataset": self.dataset,
+            "form": self.form,
+            "task": self.task,
+            "counts": dict(self.counts),
+            "problems": list(self.problems),
+        }
 
 
-def load(folder: str | Path, task: str = "") -> Dataset:
-    """Read a dataset folder for a task; the name may be left out where there is only one. Raises InputError."""
+def load(folder: str | Path, task: str = "", *, strict: bool = True) -> Dataset:
+    """Read a dataset folder for a task; the name may be left out where there is only one, or one called `test`.
+
+    Queries that no row of the task answers do not take part (`Dataset.left_out` counts them). With `strict` false,
+    judgements of queries and documents that exist nowhere are dropped. Raises InputError for anything else that is
+    wrong: each kind of problem with its count and the first of them.
+    """
     root = Path(folder)
-    if not (root / "corpus.jsonl").is_file() or not (root / "queries.jsonl").is_file():
+    form = _form(root)
+    found = form.read(root, _chosen(form, root, task))
+    wrong = [problem for problem in problems(found) if strict or not problem.dangling]
+    if wrong:
         raise InputError(
-            f"{folder} is no dataset folder",
-            "it holds corpus.jsonl, queries.jsonl and qrels.tsv (or qrels/test.tsv)",
+            f"{root.name}, task {found.task.name}: {'; '.join(map(str, wrong))}",
+            advice="correct the files; triptych eval check tells whether they are whole",
+        )
+    return _dataset(found, root)
+
+
+def tasks(folder: str | Path) -> tuple[str, ...]:
+    """The names of a dataset's tasks. Raises InputError for a folder that is none."""
+    root = Path(folder)
+    return _form(root).tasks(root)
+
+
+def check(folder: str | Path, task: str = "") -> list[Check]:
+    """What is in a dataset, and all that is wrong with it, for one task or for each. Raises InputError for no dataset.
+
+    A file that cannot be understood is a problem of the tasks that need it.
+    """
+    root = Path(folder)
+    form = _form(root)
+    chosen = [_chosen(form, root, task)] if task else form.tasks(root)
+    return [_checked(form, root, name) for name in chosen]
+
+
+def check_lines(checks: Iterable[Check]) -> list[str]:
+    """Checks for the terminal."""
+    lines = []
+    for one in checks:
+        counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in one.counts.items())
+        lines.append(f"{one.dataset} ({one.form}), task {one.task}: {counts or 'not readable'}")
+        lines += [f"  problem: {problem}" for problem in one.problems]
+    return lines
+
+
+def problems(found: Found) -> list[Problem]:
+    """Everything that is wrong with a folder as it was read, dangling judgements first."""
+    documents, questions = set(found.documents), set(found.questions)
+    judged = {document: None for grades in found.qrels.values() for document in grades}
+    pictures = [(row.id, row.image) for row in found.rows] + [(query.id, query.image) for query in found.queries]
+    named = [
+        _problem("judged queries that exist nowhere", (id_ for id_ in found.qrels if id_ not in questions), True),
+        _problem("judged documents that exist nowhere", (id_ for id_ in judged if id_ not in documents), True),
+        _problem("document ids that stand twice", _twice(found.documents)),
+        _problem("query ids that stand twice", _twice(found.questions)),
+        _problem("missing pictures", (f"{id_}: {path}" for id_, path in pictures if path and not path.is_file())),
+        _problem(
+            "queries without words and without a picture",
+            (query.id for query in found.queries if not query.text.strip() and query.image is None),
+        ),
+    ]
+    wrong = [problem for problem in named if problem]
+    return wrong if wrong or _answerable(found) else [Problem("no query with a relevant document", 0, "")]
+
+
+def _problem(what: str, first: Iterable[str], dangling: bool = False) -> Problem | None:
+    found = list(first)
+    return Problem(what, len(found), found[0], dangling) if found else None
+
+
+def _twice(ids: Iterable[str]) -> list[str]:
+    return [id_ for id_, count in Counter(ids).items() if count > 1]
+
+
+def _form(root: Path) -> Format:
+    form = next((form for form in FORMATS if form.fits(root)), None)
+    if form is None:
+        raise InputError(
+            f"{root} is no dataset folder",
+            "allowed: " + "; ".join(f"{form.name} ({form.sign})" for form in FORMATS),
             "check the path",
         )
-    name, tasks = _tasks(root)
-    if not task and len(tasks) == 1:
-        task = next(iter(tasks))
-    if task not in tasks:
+    return form
+
+
+def _chosen(form: Format, root: Path, task: str) -> str:
+    names = form.tasks(root)
+    if not task:
+        task = names[0] if len(names) == 1 else "test"
+        if task not in names:
+            raise InputError(
+                f"{root.name} has {len(names)} tasks", f"allowed: {', '.join(names)}", "choose with --task"
+            )
+    if task not in names:
         raise InputError(
-            f"unknown task {task!r} of {root.name}", f"allowed: {', '.join(tasks)}", "choose one with --task"
+            f"unknown task {task!r} of {root.name}", f"allowed: {', '.join(names)}", "choose one with --task"
         )
-    chosen = tasks[task]
-    rows = tuple(_rows(root, chosen))
-    judged = _qrels(root)
-    known = {row.id for row in rows}
-    queries = tuple(query for query in _queries(root, chosen) if query.id in judged)
+    return task
+
+
+def _answerable(found: Found) -> list[Query]:
+    known = {row.id for row in found.rows}
+    relevant = {
+        query
+        for query, grades in found.qrels.items()
+        if any(grade > 0 and document in known for document, grade in grades.items())
+    }
+    return [query for query in found.queries if query.id in relevant]
+
+
+def _dataset(found: Found, root: Path) -> Dataset:
+    known = {row.id for row in found.rows}
+    queries = tuple(_answerable(found))
     qrels = {
-        query.id: {document: grade for document, grade in judged[query.id].items() if document in known}
+        query.id: {document: grade for document, grade in found.qrels[query.id].items() if document in known}
         for query in queries
     }
-    answerable = tuple(query for query in queries if any(qrels[query.id].values()))
-    if not answerable:
-        raise InputError(
-            f"task {task!r} of {root.name} has no query with a relevant document", advice="check qrels and dataset.toml"
-        )
-    return Dataset(name, chosen, rows, answerable, {query.id: qrels[query.id] for query in answerable})
+    return Dataset(
+        found.name, found.task, found.rows, queries, qrels, folder=root, left_out=len(found.queries) - len(queries)
+    )
 
 
-def _tasks(root: Path) -> tuple[str, dict[str, Task]]:
-    file = root / "dataset.toml"
-    if not file.is_file():
-        return root.name, {DEFAULT_TASK: Task(DEFAULT_TASK, text=("title", "text"))}
+def _checked(form: Format, root: Path, task: str) -> Check:
     try:
-        described = tomllib.loads(file.read_text(encoding="utf-8"))
-        tasks = {
-            name: Task(name, **{key: tuple(value) for key, value in fields.items()})
-            for name, fields in described.get("tasks", {}).items()
-        }
-    except (tomllib.TOMLDecodeError, TypeError, AttributeError) as exc:
-        raise InputError(
-            f"{file} cannot be read: {exc}",
-            "allowed in a task: lists named queries, kinds, text, caption, metadata",
-            "correct the file",
-        ) from exc
-    return str(described.get("name", root.name)), tasks or {DEFAULT_TASK: Task(DEFAULT_TASK)}
-
-
-def _json_lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as exc:
-                raise InputError(f"{file}, line {number} is no JSON: {exc.msg}", advice="correct the line") from exc
-            record.setdefault("id", record.get("_id"))
-            if not isinstance(record["id"], str) or not record["id"]:
-                raise InputError(
-                    f"{file}, line {number} has no id", "allowed: a string under id or _id", "correct the line"
-                )
-            yield record
-
-
-def _rows(root: Path, task: Task) -> Iterator[Row]:
-    for record in _json_lines(root / "corpus.jsonl"):
-        kind: Modality = "image" if record.get("kind", "text") == "image" else "text"
-        if kind not in task.kinds:
-            continue
-        metadata = {name: record[name] for name in task.metadata if record.get(name) is not None}
-        if kind == "text":
-            yield Row(record["id"], kind, _words(record, task.text), metadata=metadata)
-            continue
-        image = root / str(record.get("image", ""))
-        if not image.is_file():
-            raise InputError(
-                f"picture {record.get('image')!r} of row {record['id']} is missing", advice="restore it or drop the row"
-            )
-        yield Row(record["id"], kind, _words(record, task.caption), image, metadata)
-
-
-def _words(record: Mapping[str, Any], fields: tuple[str, ...]) -> str:
-    return " ".join(text for name in fields if (text := str(record.get(name) or "").strip()))
-
-
-def _queries(root: Path, task: Task) -> Iterator[Query]:
-    for record in _json_lines(root / "queries.jsonl"):
-        kind = str(record.get("type", ""))
-        # A question that can only be answered by following a link is not one the index can answer.
-        if (task.queries and kind not in task.queries) or record.get("needs_external_link"):
-            continue
-        image = record.get("image")
-        text = str(record.get("query") or record.get("text") or "")
-        yield Query(record["id"], text, root / image if image else None, kind, str(record.get("filter") or ""))
-
-
-def _qrels(root: Path) -> dict[str, dict[str, int]]:
-    file = next((path for path in (root / "qrels.tsv", root / "qrels" / "test.tsv") if path.is_file()), None)
-    if file is None:
-        raise InputError(f"{root} has no qrels", "allowed: qrels.tsv or qrels/test.tsv", "add the relevance judgements")
-    qrels: dict[str, dict[str, int]] = {}
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            fields = line.split()
-            if not fields or (number == 1 and fields[-1] == "score"):
-                continue
-            try:
-                query, document, grade = fields[0], fields[-2], int(fields[-1])
-            except (IndexError, ValueError) as exc:
-                raise InputError(
-                    f"{file}, line {number}: {line.strip()!r}",
-                    "allowed: query, 0, document, relevance",
-                    "correct the line",
-                ) from exc
-            qrels.setdefault(query, {})[document] = grade
-    return qrels
+        found = form.read(root, task)
+    except InputError as exc:
+        return Check(root.name, form.name, task, {}, (str(exc),))
+    dataset = _dataset(found, root)
+    counts = {
+        "passages": sum(row.modality == "text" for row in dataset.rows),
+        "pictures": sum(row.modality == "image" for row in dataset.rows),
+        "queries": len(dataset.queries),
+        "judgements": sum(len(grades) for grades in dataset.qrels.values()),
+        "queries_without_a_relevant_row": dataset.left_out,
+    }
+    return Check(found.name, form.name, task, counts, tuple(str(problem) for problem in problems(found)))

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evals.datasets import load
-from evals.metrics import aggregate, per_query
+from evals.metrics import MEASURES, aggregate, per_query
 from rag.cli import cli
 from rag.errors import InputError
 
@@ -87,7 +87,7 @@ def test_an_unknown_task_names_those_there_are(dataset):
 
 def test_measures_worked_out_by_hand():
     qrels = {"q1": {"a": 1, "b": 1}, "q2": {"c": 1}}
-    scores = per_query(qrels, {"q1": {"x": 3.0, "a": 2.0, "b": 1.0}})
+    scores = per_query(qrels, {"q1": {"x": 3.0, "a": 2.0, "b": 1.0}}, MEASURES[:5])
     ideal = 1 + 1 / np.log2(3)
     assert scores["q1"] == pytest.approx(
         {"nDCG@10": (1 / np.log2(3) + 1 / 2) / ideal, "R@10": 1, "hit@1": 0, "hit@10": 1, "RR@10": 0.5}
