@@ -155,9 +155,7 @@ def compare(records: Mapping[str, RunRecord], measures: Sequence[str] = (), *, s
     )
 
 
-def changes(
-    comparison: Comparison, records: Mapping[str, RunRecord], most: int = 3
-) -> dict[str, Changes]:
+def changes(comparison: Comparison, records: Mapping[str, RunRecord], most: int = 3) -> dict[str, Changes]:
     """Run → the queries that gained most and those that lost most by the first measure, at most `most` of each."""
     baseline, *others = comparison.runs
     measure = comparison.measures[0]

@@ -83,9 +83,7 @@ def comparison_latex(comparison: Comparison) -> str:
     )
 
 
-def change_lines(
-    comparison: Comparison, found: Mapping[str, Changes]
-) -> list[str]:
+def change_lines(comparison: Comparison, found: Mapping[str, Changes]) -> list[str]:
     """The queries that changed most: their words, their picture, what either run ranks first; ✓ marks the relevant."""
     lines = []
     for run, sides in found.items():

@@ -148,3 +148,57 @@ def eval_peers(
         print_json(result.to_json())
     else:
         click.echo("\n".join(peers_lines(result)))
+
+
+@evaluate.command("answers")
+@_dataset_options
+@_seed_option
+@click.option("--llm", metavar="NAME", help="The model that answers [that of the settings, else extractive].")
+@click.option("--judge", default="", metavar="NAME", help="A model that judges the answers [none].")
+@click.option("--sample", type=click.IntRange(min=0), default=0, metavar="N", help="Ask N of the questions [all].")
+@click.option(
+    "--unanswerable",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Ask N of them again without the rows that answer them.",
+)
+@click.option(
+    "--per-query", type=click.Path(path_type=Path), metavar="FILE", help="Write each answer, measured (JSON lines)."
+)
+@json_option
+def eval_answers(
+    folder: str,
+    task: str,
+    corpus: Path | None,
+    encoder: str | None,
+    seed: int,
+    llm: str | None,
+    judge: str,
+    sample: int,
+    unanswerable: int,
+    per_query: Path | None,
+    as_json: bool,
+) -> None:
+    """Ask the questions and measure the answers: citations, support, abstention, answer match."""
+    from evals.answers import answers_folder, answers_lines
+
+    with Progress("items") as progress:
+        result = answers_folder(
+            folder,
+            task,
+            corpus=corpus,
+            encoder=encoder,
+            llm=llm,
+            judge=judge,
+            sample=sample,
+            unanswerable=unanswerable,
+            seed=seed,
+            progress=progress.count,
+        )
+    if per_query:
+        result.write(per_query)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        click.echo("\n".join(answers_lines(result)))
