@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,8 @@ from evals.answer_measures import (
     statements,
     token_f1,
 )
-from evals.datasets import load
 from evals.formats import FORMATS
-from evals.runner import index
+from evals.offline import indexed
 from rag.answer.llm import EXTRACTIVE
 from rag.corpus import Corpus
 from rag.errors import InputError
@@ -276,11 +274,9 @@ def answers_folder(
     """
     from evals.judge import Judge
 
-    dataset = load(folder, task)
-    asked = questions(dataset, sample=sample, unanswerable=unanswerable, seed=seed)
-    with tempfile.TemporaryDirectory() as temporary, Corpus.open(corpus or temporary, encoder=encoder) as opened:
+    with indexed(folder, task, corpus=corpus, encoder=encoder, progress=progress) as (dataset, opened):
+        asked = questions(dataset, sample=sample, unanswerable=unanswerable, seed=seed)
         loaded = Judge.of(opened, judge) if judge else None
-        index(dataset, opened, progress)
         answers = measure(dataset, opened, asked, llm=llm, judge=loaded, progress=progress)
         settings = {
             "encoder": str(opened.store.fingerprint),

@@ -6,15 +6,20 @@ its own candidates do not count, and scores are normalized over the union of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from llama_index.core.schema import ImageNode
 from numpy.typing import NDArray
 
+from evals.datasets import load
+from evals.indexing import index
 from rag.errors import InputError
 from rag.fusion import fuse, normalizer
 from rag.retriever import FusionRetriever, Question, parse_weights
@@ -26,9 +31,12 @@ if TYPE_CHECKING:
     from rag.corpus import Corpus
     from rag.store import Candidates
 
-__all__ = ["DEFAULT", "Collected", "Setting", "Table", "collect", "rank"]
+__all__ = ["DEFAULT", "Collected", "Setting", "Table", "collect", "indexed", "rank"]
 
 Progress = Callable[[int, int], None]
+
+EMBEDDINGS: Final = "embeddings"
+"""Folder of the kept vectors in that of a corpus."""
 
 _DISCOUNTS: Final = 1.0 / np.log2(np.arange(2, 12))
 
@@ -95,6 +103,31 @@ class _Recorder(FusionRetriever):
         found = self.store.candidates(asked, depth=self.depth, filters=self.filters)
         vector = asked["text"] if query.text.strip() else None
         return _collected(query, found, None if isinstance(vector, str) else vector)
+
+
+@contextmanager
+def indexed(
+    folder: str | Path,
+    task: str = "",
+    *,
+    corpus: str | Path | None = None,
+    encoder: str | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Dataset, Corpus]]:
+    """A dataset and an index of its rows, in `corpus` or in a temporary folder.
+
+    Vectors are kept by content beside the index, as `evals.runner` keeps them: what it encoded is not encoded again.
+    """
+    from evals.cache import CachingEncoder, VectorCache, encoder_key
+    from rag.corpus import Corpus
+
+    dataset = load(folder, task)
+    with tempfile.TemporaryDirectory() as temporary, Corpus.open(corpus or temporary, encoder=encoder) as opened:
+        inner = opened.encoder
+        with VectorCache(Path(corpus or temporary) / EMBEDDINGS, encoder_key(inner), inner.dim) as kept:
+            wired = Corpus(opened.name, opened.root, opened.store, opened.settings, CachingEncoder(inner, kept))
+            index(dataset, wired, progress)
+            yield dataset, wired
 
 
 def collect(

@@ -6,8 +6,6 @@ is, from vectors that are already there.
 
 from __future__ import annotations
 
-import platform
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,12 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from evals.datasets import load
 from evals.metrics import aggregate, per_query
-from evals.offline import DEFAULT, Collected, Progress, Setting, collect, rank
-from evals.runner import index
+from evals.offline import DEFAULT, Collected, Progress, Setting, collect, indexed, rank
 from evals.schema import Dataset
 from evals.statistics import bootstrap_interval, holm, randomization_test
+from evals.versions import versions
 from rag.corpus import Corpus
 from rag.errors import InputError
 from rag.schema import LEGS, LEXICAL, Leg
@@ -36,7 +33,7 @@ SHOWN: Final = ("nDCG@10", "R@10", "hit@1", "hit@10", "RR@10")
 """Measures of the table, in its order; nDCG@10 is the one that is tested."""
 RRF_K: Final = 60
 HALF: Final = 5
-_PACKAGES: Final = ("llama-index-core", "llama-index-vector-stores-qdrant", "qdrant-client", "qdrant-edge-py", "numpy")
+_PEER_STORE: Final = "llama-index-vector-stores-qdrant"
 
 Ranking = Mapping[str, float]
 
@@ -179,7 +176,7 @@ def compare(dataset: Dataset, corpus: Corpus, *, seed: int = 0, progress: Progre
         systems=_compared(dataset, ordered, seed),
         encoder=str(corpus.store.fingerprint),
         settings={**DEFAULT.to_json(), "seed": seed, "rrf_k": RRF_K},
-        versions={"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        versions={**versions(), _PEER_STORE: version(_PEER_STORE)},
         rankings=ordered,
     )
 
@@ -231,9 +228,7 @@ def peers_folder(
     progress: Progress | None = None,
 ) -> PeersResult:
     """Index a dataset folder for a task, in `corpus` or in a temporary folder, and compare the systems on it."""
-    dataset = load(folder, task)
-    with tempfile.TemporaryDirectory() as temporary, Corpus.open(corpus or temporary, encoder=encoder) as opened:
-        index(dataset, opened, progress)
+    with indexed(folder, task, corpus=corpus, encoder=encoder, progress=progress) as (dataset, opened):
         return compare(dataset, opened, seed=seed, progress=progress)
 
 

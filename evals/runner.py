@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 import time
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evals.datasets import Dataset, Row, load
-from evals.metrics import aggregate, per_query, write_run
+import numpy as np
+
+from evals.datasets import Dataset, Query, load
+from evals.indexing import index, row_id
+from evals.metrics import aggregate, deepest, measures, per_query, ranked, read_run, trec_id, write_run
+from evals.record import RecordedQuery, RunRecord
+from evals.slices import check_fields, slices
+from evals.versions import versions
 from rag.corpus import Corpus
 from rag.errors import InputError
 
 if TYPE_CHECKING:
-    from llama_index.core.schema import TextNode
+    from llama_index.core.embeddings import MultiModalEmbedding
 
-__all__ = ["EvalResult", "evaluate", "index", "run"]
+__all__ = ["EvalResult", "evaluate", "index", "row_id", "run", "score_run"]
 
 Progress = Callable[[int, int], None]
 
-_ROWS = uuid.UUID("5f0b7bb0-7d0c-5d58-8b6e-3a1f0a8f3c11")
+_EMBEDDINGS = "embeddings"
+_COLLECTION = "qdrant"
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ class EvalResult:
     settings: Mapping[str, Any]
     ranking: Mapping[str, Mapping[str, float]]
     scores: Mapping[str, Mapping[str, float]]
+    data: Dataset
+    """What was run."""
+    index: Mapping[str, Any] = field(default_factory=dict)
+    """points, bytes on disk, texts and pictures encoded and reused."""
+    created_at: str = ""
 
     def write(self, run_file: Path | None = None, per_query_file: Path | None = None) -> None:
         """Write the ranking in TREC form, and the scores of each query as JSON lines."""
@@ -61,40 +72,73 @@ class EvalResult:
             "settings": dict(self.settings),
         }
 
+    def to_record(self) -> RunRecord:
+        """The run as `triptych eval run --record` keeps it."""
+        data = self.data
+        return RunRecord(
+            dataset=self.dataset,
+            digest=data.digest,
+            folder=str(data.folder),
+            task=self.task,
+            queries=tuple(_recorded(query, data.folder) for query in data.queries),
+            qrels={query.id: dict(data.qrels[query.id]) for query in data.queries},
+            ranking={query.id: tuple(ranked(self.ranking.get(query.id, {}))) for query in data.queries},
+            scores=self.scores,
+            metrics=self.metrics,
+            slices=self.slices,
+            settings=self.settings,
+            seconds=self.seconds,
+            index=self.index,
+            created_at=self.created_at,
+        )
+
 
 def evaluate(
     folder: str | Path,
     task: str = "",
     *,
     corpus: str | Path | None = None,
-    encoder: str | None = None,
+    encoder: str | MultiModalEmbedding | None = None,
     k: int = 100,
     weights: Mapping[str, float] | None = None,
     fusion: str | None = None,
+    depth: int | None = None,
+    measure: str | Iterable[str] = (),
+    by: Sequence[str] = (),
+    sample: int = 0,
+    seed: int = 0,
+    cache: str | Path | None = None,
+    strict: bool = True,
     progress: Progress | None = None,
 ) -> EvalResult:
-    """Index a dataset folder for a task, in `corpus` or in a temporary folder, and measure its queries."""
-    dataset = load(folder, task)
-    per_query(dataset.qrels, {})  # a missing extra is told before the work, not after it
+    """Index a dataset folder for a task, in `corpus` or in a temporary folder, and measure its queries.
+
+    `measure` names measures (see `evals.metrics.measures`), `by` fields to slice by. With `sample` only so many queries
+    are asked, drawn with `seed`. Vectors are kept in the folder `cache` [`embeddings` of the corpus]. With `strict`
+    false, judgements of what exists nowhere are dropped instead of refused.
+    """
+    dataset = load(folder, task, strict=strict)
+    if sample:
+        dataset = dataset.sample(sample, seed)
+    names = _checked(measure, k, dataset, by)
     with tempfile.TemporaryDirectory() as temporary, Corpus.open(corpus or temporary, encoder=encoder) as opened:
-        started = time.perf_counter()
-        index(dataset, opened, progress)
-        indexed = time.perf_counter() - started
-        result = run(dataset, opened, k=k, weights=weights, fusion=fusion)
-    return replace(result, seconds={"index": indexed, **result.seconds})
+        from evals.cache import CachingEncoder, VectorCache, encoder_key
 
-
-def index(dataset: Dataset, corpus: Corpus, progress: Progress | None = None) -> None:
-    """Store the rows that the corpus does not hold yet. Raises InputError where it holds another dataset's rows."""
-    wanted = {row_id(row): row for row in dataset.rows}
-    held = corpus.store.ids()
-    strangers = held - set(wanted)
-    if strangers:
-        raise InputError(
-            f"{corpus.name} holds {len(strangers)} nodes that are not rows of {dataset.name}, task {dataset.task.name}",
-            advice="choose another folder with --corpus",
-        )
-    corpus.add_nodes([_node(id_, row) for id_, row in wanted.items() if id_ not in held], progress)
+        inner = opened.encoder
+        with VectorCache(cache or Path(corpus or temporary) / _EMBEDDINGS, encoder_key(inner), inner.dim) as kept:
+            caching = CachingEncoder(inner, kept)
+            wired = Corpus(opened.name, opened.root, opened.store, opened.settings, caching)
+            started = time.perf_counter()
+            index(dataset, wired, progress)
+            indexed = time.perf_counter() - started
+            rows = caching.counts
+            result = run(dataset, wired, k=k, weights=weights, fusion=fusion, depth=depth, measure=names, by=by)
+            asked = {name: count - rows[name] for name, count in caching.counts.items()}
+    return replace(
+        result,
+        seconds={"index": indexed, **result.seconds},
+        index={**result.index, **_counted("rows", rows), **_counted("queries", asked)},
+    )
 
 
 def run(
@@ -104,72 +148,157 @@ def run(
     k: int = 100,
     weights: Mapping[str, float] | None = None,
     fusion: str | None = None,
+    depth: int | None = None,
+    measure: str | Iterable[str] = (),
+    by: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> EvalResult:
-    """Ask every query for its first `k` rows and measure the ranking. Unanswered queries count as 0."""
+    """Ask every query for its first `k` rows and measure the ranking. Unanswered queries count as 0.
+
+    The seconds of a query hold its encoding, unless the corpus's encoder has its vector already.
+    """
+    names = _checked(measure, k, dataset, by)
     ranking: dict[str, dict[str, float]] = {}
-    started = time.perf_counter()
+    took: list[float] = []
     for number, query in enumerate(dataset.queries, 1):
-        hits = corpus.search(query.text, image=query.image, k=k, filters=query.filter, weights=weights, fusion=fusion)
-        ranking[query.id] = {hit.metadata["row"]: hit.score for hit in hits}
+        started = time.perf_counter()
+        ranking[query.id] = _ask(corpus, query, k=k, weights=weights, fusion=fusion, depth=depth)
+        took.append(time.perf_counter() - started)
         if progress:
             progress(number, len(dataset.queries))
-    elapsed = time.perf_counter() - started
-    scores = per_query(dataset.qrels, ranking)
+    settings = {
+        **_encoder_settings(corpus),
+        "fusion": fusion or corpus.settings.fusion,
+        "weights": {**{str(leg): weight for leg, weight in corpus.settings.weights.items()}, **(weights or {})},
+        "k": k,
+        "depth": depth or corpus.settings.depth,
+        "unopened_pictures": _unopened(corpus),
+    }
+    result = _measured(dataset, ranking, names, by, settings)
+    p50, p95 = (float(value) for value in np.percentile(took, [50, 95]))
+    seconds = {"search": sum(took), "per_query": sum(took) / len(took), "p50": p50, "p95": p95}
+    return replace(result, seconds=seconds, index={"points": corpus.store.count(), "bytes": _bytes(corpus)})
+
+
+def score_run(
+    folder: str | Path,
+    run_file: str | Path,
+    task: str = "",
+    *,
+    measure: str | Iterable[str] = (),
+    by: Sequence[str] = (),
+    strict: bool = True,
+) -> EvalResult:
+    """Measure another system's run, a file in TREC form, as if it were ours. Nothing is indexed or searched.
+
+    Queries of the file that the task does not ask are ignored, and counted in the settings. Raises InputError where
+    none is left.
+    """
+    dataset = load(folder, task, strict=strict)
+    check_fields(dataset, by)
+    given = read_run(run_file)
+    documents = {trec_id(row.id): row.id for row in dataset.rows}
+    ranking = {
+        query.id: {documents.get(document, document): score for document, score in found.items()}
+        for query in dataset.queries
+        if (found := given.get(trec_id(query.id)))
+    }
+    if not ranking:
+        raise InputError(
+            f"{run_file} answers no query of {dataset.name}, task {dataset.task.name}",
+            f"allowed: queries such as {dataset.queries[0].id}",
+            "check the file and --task",
+        )
+    settings = {"run": Path(run_file).name, "ignored_queries": len(given) - len(ranking)}
+    return _measured(dataset, ranking, measures(measure), by, settings)
+
+
+def _checked(measure: str | Iterable[str], k: int, dataset: Dataset, by: Sequence[str]) -> tuple[str, ...]:
+    """The names of the measures. What is wrong, a missing extra too, is told before the work, not after it."""
+    names = measures(measure)
+    if deepest(names) > k:
+        raise InputError(
+            f"{', '.join(names)} of rankings of {k}",
+            f"allowed: measures of the first {k}",
+            f"give -k {deepest(names)} or other --measures",
+        )
+    check_fields(dataset, by)
+    per_query(dataset.qrels, {}, names)
+    return names
+
+
+def _ask(
+    corpus: Corpus,
+    query: Query,
+    *,
+    k: int,
+    weights: Mapping[str, float] | None,
+    fusion: str | None,
+    depth: int | None,
+) -> dict[str, float]:
+    from rag.retriever import Question
+
+    retriever = corpus.as_retriever(k=k, filters=query.filter, weights=weights, fusion=fusion, depth=depth)
+    found = retriever.search(Question(query.text, query.image))
+    return {hit.node.metadata["row"]: float(hit.score or 0.0) for hit in found}
+
+
+def _measured(
+    dataset: Dataset,
+    ranking: Mapping[str, Mapping[str, float]],
+    names: tuple[str, ...],
+    by: Sequence[str],
+    settings: Mapping[str, Any],
+) -> EvalResult:
+    scores = per_query(dataset.qrels, ranking, names)
     return EvalResult(
         dataset=dataset.name,
         task=dataset.task.name,
         metrics=aggregate(scores),
-        slices=_slices(dataset, scores),
-        seconds={"search": elapsed, "per_query": elapsed / len(dataset.queries)},
+        slices=slices(dataset, scores, by),
+        seconds={},
         settings={
-            "encoder": str(corpus.store.fingerprint),
-            "fusion": fusion or corpus.settings.fusion,
-            "weights": dict(weights or {}),
-            "k": k,
-            "depth": corpus.settings.depth,
-            "unopened_pictures": _unopened(corpus),
+            **settings,
+            "measures": list(names),
+            "sample": len(dataset.queries) if dataset.whole else 0,
+            "seed": dataset.seed,
+            "queries_left_out": dataset.left_out,
+            "dataset_digest": dataset.digest,
+            "versions": versions(),
         },
         ranking=ranking,
         scores=scores,
+        data=dataset,
+        created_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
+
+
+def _encoder_settings(corpus: Corpus) -> dict[str, str]:
+    mark = corpus.store.fingerprint
+    return {"encoder": str(mark), "encoder_digest": mark.digest, "preprocessing": mark.preprocessing}
+
+
+def _recorded(query: Query, folder: Path) -> RecordedQuery:
+    image = query.image
+    inside = image is not None and image.is_relative_to(folder)
+    shown = "" if image is None else (image.relative_to(folder).as_posix() if inside else str(image))
+    return RecordedQuery(query.id, query.text, shown, query.type, query.filter)
+
+
+def _counted(what: str, counts: Mapping[str, int]) -> dict[str, int]:
+    return {f"{what}_{name}": count for name, count in counts.items()}
+
+
+def _bytes(corpus: Corpus) -> int:
+    """What the embedded index takes on the disk; 0 for a server and for memory."""
+    if corpus.store.engine_kind != "embedded":
+        return 0
+    sizes = (file.stat() for file in (corpus.root / _COLLECTION).rglob("*") if file.is_file())
+    # The engine reserves room ahead: where the system tells blocks, count what is really taken.
+    return sum(getattr(state, "st_blocks", 0) * 512 or state.st_size for state in sizes)
 
 
 def _unopened(corpus: Corpus) -> int:
     """Pictures of the index that could not be opened, and are found by their words alone."""
     counts = corpus.store.counts()
     return int(counts["nodes"]["image"] - counts["vectors"]["image"])
-
-
-def _slices(dataset: Dataset, scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """The measures by query type, where there is more than one."""
-    types = sorted({query.type for query in dataset.queries})
-    if len(types) < 2:
-        return {}
-    return {
-        f"type={name}": aggregate({query.id: scores[query.id] for query in dataset.queries if query.type == name})
-        for name in types
-    }
-
-
-def row_id(row: Row) -> str:
-    """UUIDv5 of a row's id and of what is indexed of it, so that another task's row is another point."""
-    digest = hashlib.sha256(f"{row.modality}\0{row.text}".encode()).hexdigest()
-    return str(uuid.uuid5(_ROWS, f"{row.id}\0{digest}"))
-
-
-def _node(id_: str, row: Row) -> TextNode:
-    from llama_index.core.schema import ImageNode, TextNode
-
-    metadata = {"source": row.id, "row": row.id, **row.metadata}
-    hidden = sorted(metadata)
-    common: dict[str, Any] = {
-        "id_": id_,
-        "text": row.text,
-        "metadata": {**metadata, "caption": row.text} if row.image and row.text else metadata,
-        "excluded_embed_metadata_keys": [*hidden, "caption"],
-        "excluded_llm_metadata_keys": [*hidden, "caption"],
-    }
-    if row.image:
-        return ImageNode(image_path=str(Path(row.image).resolve()), **common)
-    return TextNode(**common)

@@ -76,6 +76,8 @@ class Dataset:
     """Queries of the task that no row of the task answers; they do not take part."""
     whole: str = ""
     """The digest of the dataset that this one is a sample of; empty for a whole one."""
+    seed: int = 0
+    """With which the sample was drawn."""
 
     @cached_property
     def digest(self) -> str:
@@ -106,6 +108,7 @@ class Dataset:
             queries=tuple(query for query in self.queries if query.id in drawn),
             qrels={id_: grades for id_, grades in self.qrels.items() if id_ in drawn},
             whole=self.digest,
+            seed=seed,
         )
 
 

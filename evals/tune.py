@@ -7,7 +7,6 @@ need more than a few dozen training queries (Bruch et al., arXiv 2210.11934, sec
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.datasets import load
 from evals.metrics import per_query
-from evals.offline import DEFAULT, Collected, Progress, Setting, Table, collect, rank
-from evals.runner import index
+from evals.offline import DEFAULT, Collected, Progress, Setting, Table, collect, indexed, rank
 from evals.schema import Dataset
 from evals.statistics import bootstrap_interval, randomization_test
 from rag.corpus import Corpus
@@ -237,9 +234,7 @@ def tune_folder(
     progress: Progress | None = None,
 ) -> TuneResult:
     """Index a dataset folder for a task, in `corpus` or in a temporary folder, and tune on it."""
-    dataset = load(folder, task)
-    with tempfile.TemporaryDirectory() as temporary, Corpus.open(corpus or temporary, encoder=encoder) as opened:
-        index(dataset, opened, progress)
+    with indexed(folder, task, corpus=corpus, encoder=encoder, progress=progress) as (dataset, opened):
         return tune(dataset, opened, seed=seed, trials=trials, progress=progress)
 
 

@@ -117,7 +117,7 @@ def test_eval_run_prints_what_the_run_file_says(dataset, tmp_path):
     result = json.loads(done.stdout)
     assert set(result) == {"dataset", "task", "queries", "metrics", "slices", "seconds", "settings"}
     assert result["queries"] == 4
-    assert set(result["slices"]) == {"type=colour", "type=other"}
+    assert set(result["slices"]) == {"type=colour", "type=other", "modality=image", "modality=text"}
     qrels = list(ir_measures.read_trec_qrels(str(dataset / "qrels.tsv")))
     qrels = [qrel for qrel in qrels if qrel.query_id != "q:link"]
     run = list(ir_measures.read_trec_run(str(tmp_path / "run.trec")))

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evals.datasets import load
+from evals.indexing import index
 from evals.llama_index_peer import LlamaIndexPeer
 from evals.offline import Collected
 from evals.peers import OURS, compare, in_order, peers_lines, peers_markdown, variants
-from evals.runner import index
 from rag.cli import cli
 from rag.corpus import Corpus
 from rag.errors import InputError

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.datasets import load
+from evals.indexing import index
 from evals.metrics import per_query
 from evals.offline import DEFAULT, Collected, Setting, Table, collect, rank
-from evals.runner import index, run
 from evals.tune import search, split, tune, tune_lines
 from rag.cli import cli
 from rag.corpus import Corpus
@@ -77,11 +77,11 @@ def test_an_offline_ranking_is_the_one_the_retriever_makes(dataset, tmp_path, gi
     with Corpus.open(tmp_path / "index", encoder="bundled", settings=Settings(depth=4)) as corpus:
         index(read, corpus)
         for fusion in ("zscore", "rrf"):
-            asked = run(read, corpus, k=4, weights=given, fusion=fusion).ranking
-            for one in collect(read, corpus, depth=9):
+            for query, one in zip(read.queries, collect(read, corpus, depth=9), strict=True):
+                hits = corpus.search(query.text, k=4, weights=given, fusion=fusion)
                 offline = rank(one, Setting.of(given, fusion, 4), k=4)
-                assert list(offline) == list(asked[one.query])
-                assert list(offline.values()) == pytest.approx(list(asked[one.query].values()), abs=1e-5)
+                assert list(offline) == [hit.metadata["row"] for hit in hits]
+                assert list(offline.values()) == pytest.approx([hit.score for hit in hits], abs=1e-5)
 
 
 def test_the_search_finds_the_leg_that_is_right():
