@@ -9,11 +9,12 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from evals.metrics import measures as names_of
 from evals.record import RecordedQuery, RunRecord
 from evals.statistics import SAME, bootstrap_interval, effect_size, holm, outcomes, randomization_test
 from rag.errors import InputError
 
-__all__ = ["Change", "Changes", "Comparison", "Difference", "changes", "compare", "labels", "refuse_unlike"]
+__all__ = ["Change", "Changes", "Comparison", "Difference", "compare", "read", "refuse_unlike"]
 
 DEFAULT_MEASURES: Final = ("nDCG@10", "R@10", "RR@10")
 _SHOWN: Final = 5
@@ -62,6 +63,10 @@ class Change:
         return self.score - self.baseline
 
 
+Changes: TypeAlias = tuple[tuple[Change, ...], tuple[Change, ...]]
+"""Queries that gained, queries that lost."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Runs over the same queries, each against the first."""
@@ -77,7 +82,9 @@ class Comparison:
     means: Mapping[str, Mapping[str, float]]
     """Run → measure → mean over the queries."""
     differences: tuple[Difference, ...]
-    """Measure by measure, run by run."""
+    """Measure by measure, run by run; none where there is only the baseline."""
+    changes: Mapping[str, Changes]
+    """Run → the queries that changed most by the first measure."""
     seed: int
 
     def of(self, run: str, measure: str) -> Difference:
@@ -99,14 +106,22 @@ class Comparison:
                 {name: value for name, value in asdict(difference).items() if name != "by_query"}
                 for difference in self.differences
             ],
+            "changes": {
+                run: {
+                    word: [{**asdict(change), "difference": change.difference} for change in side]
+                    for word, side in zip(("gained", "lost"), sides, strict=True)
+                }
+                for run, sides in self.changes.items()
+            },
         }
 
 
-Changes: TypeAlias = tuple[tuple[Change, ...], tuple[Change, ...]]
-"""Queries that gained, queries that lost."""
+def read(paths: Sequence[Path]) -> dict[str, RunRecord]:
+    """Name → record of run files. Raises InputError for a file that is no run record."""
+    return dict(zip(_labels(paths), map(RunRecord.load, paths), strict=True))
 
 
-def labels(paths: Sequence[Path]) -> tuple[str, ...]:
+def _labels(paths: Sequence[Path]) -> tuple[str, ...]:
     """Names for run files: the file's name without ending where that tells them apart, else the path."""
     for name in (lambda path: path.stem, lambda path: str(path.with_suffix(""))):
         names = tuple(name(path) for path in paths)
@@ -115,16 +130,18 @@ def labels(paths: Sequence[Path]) -> tuple[str, ...]:
     return tuple(f"{path.with_suffix('')} ({number})" for number, path in enumerate(paths, 1))
 
 
-def compare(records: Mapping[str, RunRecord], measures: Sequence[str] = (), *, seed: int = 0) -> Comparison:
+def compare(
+    records: Mapping[str, RunRecord], measures: Sequence[str] = (), *, most: int = 3, seed: int = 0
+) -> Comparison:
     """Compare runs, the first being the baseline, by the measures given (nDCG@10, R@10 and RR@10 where there are none).
 
     The p values are corrected over all runs and measures of the comparison, for all of them are looked at.
 
-    Raises InputError where there are fewer than two runs or queries, where the runs are over other datasets, tasks or
-    queries, or where one of them lacks a measure.
+    At most `most` queries that gained and as many that lost are kept of each run. One run alone has no differences.
+
+    Raises InputError where the runs are over other datasets, tasks or queries, are of fewer than two queries, or where
+    one of them lacks a measure.
     """
-    if len(records) < 2:
-        raise InputError(f"{len(records)} run", "a comparison is between at least 2", "name the baseline first")
     baseline, *others = records
     for other in others:
         refuse_unlike(baseline, records[baseline], other, records[other])
@@ -142,6 +159,11 @@ def compare(records: Mapping[str, RunRecord], measures: Sequence[str] = (), *, s
         for other in others
     ]
     corrected = holm([difference.p for difference in differences])
+    changed = {
+        difference.run: _changes(queries, difference, first, records[difference.run], most)
+        for difference in differences
+        if difference.measure == chosen[0]
+    }
     return Comparison(
         dataset=first.dataset,
         task=first.task,
@@ -151,26 +173,23 @@ def compare(records: Mapping[str, RunRecord], measures: Sequence[str] = (), *, s
         queries=queries,
         means={run: {name: float(values.mean()) for name, values in rows.items()} for run, rows in scores.items()},
         differences=tuple(replace(d, corrected=p) for d, p in zip(differences, corrected, strict=True)),
+        changes=changed,
         seed=seed,
     )
 
 
-def changes(comparison: Comparison, records: Mapping[str, RunRecord], most: int = 3) -> dict[str, Changes]:
-    """Run → the queries that gained most and those that lost most by the first measure, at most `most` of each."""
-    baseline, *others = comparison.runs
-    measure = comparison.measures[0]
-    found = {}
-    for run in others:
-        by_query = comparison.of(run, measure).by_query
-        order = sorted(range(len(by_query)), key=lambda index: (-by_query[index], comparison.queries[index].id))
-        gained = [index for index in order if by_query[index] > SAME][:most]
-        lost = [index for index in reversed(order) if by_query[index] < -SAME][:most]
-        gains, losses = (
-            tuple(_change(run, comparison.queries[i], measure, records[baseline], records[run]) for i in chosen)
-            for chosen in (gained, lost)
-        )
-        found[run] = gains, losses
-    return found
+def _changes(
+    queries: Sequence[RecordedQuery], difference: Difference, baseline: RunRecord, other: RunRecord, most: int
+) -> Changes:
+    by_query = difference.by_query
+    order = sorted(range(len(by_query)), key=lambda index: (-by_query[index], queries[index].id))
+    gained = [index for index in order if by_query[index] > SAME][:most]
+    lost = [index for index in reversed(order) if by_query[index] < -SAME][:most]
+    gains, losses = (
+        tuple(_change(difference.run, queries[index], difference.measure, baseline, other) for index in chosen)
+        for chosen in (gained, lost)
+    )
+    return gains, losses
 
 
 def _difference(
@@ -219,14 +238,15 @@ def _measures(records: Mapping[str, RunRecord], wanted: Sequence[str]) -> tuple[
         for measure in next(iter(records.values())).metrics
         if all(measure in record.metrics for record in records.values())
     ]
-    chosen = tuple(dict.fromkeys(wanted)) or tuple(name for name in DEFAULT_MEASURES if name in shared) or shared[:3]
+    named = [name for given in wanted for name in ((given,) if given in shared else names_of(given))]
+    chosen = tuple(dict.fromkeys(named)) or tuple(name for name in DEFAULT_MEASURES if name in shared) or shared[:3]
     for measure in chosen:
         if measure not in shared:
             lacking = next(name for name, record in records.items() if measure not in record.metrics)
             raise InputError(
                 f"{lacking} has no measure {measure!r}",
                 f"all runs have: {', '.join(shared) or 'none in common'}",
-                "choose one of them, or run again with that measure",
+                f"choose one of them, or run {lacking} again with --measures {measure}",
             )
     return tuple(chosen)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,6 +15,9 @@ __all__ = ["FEWEST_COMMON", "Verdict", "gate"]
 
 FEWEST_COMMON: Final = 10
 """The gate refuses to judge by fewer queries than this."""
+
+DEFAULT_MEASURES: Final = ("nDCG@10",)
+"""One, so that no correction weakens the test of the measure that everybody looks at."""
 
 
 @dataclass(frozen=True)
@@ -46,32 +49,32 @@ class Verdict:
 
 
 def gate(
-    baseline: RunRecord,
-    run: RunRecord,
-    measures: Sequence[str] = ("nDCG@10",),
+    records: Mapping[str, RunRecord],
+    measures: Sequence[str] = (),
     *,
     alpha: float = 0.05,
     tolerance: float = 0.0,
     seed: int = 0,
-    names: tuple[str, str] = ("baseline", "run"),
 ) -> Verdict:
-    """Judge a run by its baseline over the queries that both were asked.
+    """Judge a run by its baseline (two records, the baseline first) over the queries that both were asked.
 
-    A measure fell where its mean is lower by more than `tolerance` and the corrected two-sided p is below `alpha`.
+    A measure (nDCG@10 where none is given) fell where its mean is lower by more than `tolerance` and the two-sided p,
+    corrected for the number of measures, is below `alpha`.
 
     Raises InputError where the runs are over other datasets or tasks, or have fewer than 10 queries in common.
     """
-    refuse_unlike(names[0], baseline, names[1], run)
+    (name, baseline), (other_name, run) = records.items()
+    refuse_unlike(name, baseline, other_name, run)
     ours, theirs = ({query.id for query in record.queries} for record in (baseline, run))
     common = ours & theirs
     if len(common) < FEWEST_COMMON:
         raise InputError(
-            f"{names[0]} and {names[1]} have {len(common)} queries in common",
+            f"{name} and {other_name} have {len(common)} queries in common",
             f"the gate judges by at least {FEWEST_COMMON}",
             "run both over the same queries, or over larger samples",
         )
-    records = {name: _on(record, common) for name, record in zip(names, (baseline, run), strict=True)}
-    comparison = compare(records, measures, seed=seed)
+    compared = {label: _on(record, common) for label, record in records.items()}
+    comparison = compare(compared, measures or DEFAULT_MEASURES, most=0, seed=seed)
     falls = tuple(d for d in comparison.differences if d.difference < -tolerance - SAME and d.corrected < alpha)
     return Verdict(comparison, falls, alpha, tolerance, len(ours ^ theirs))
 

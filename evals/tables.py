@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from evals.compare import Change, Changes, Comparison, Difference
+from evals.compare import Change, Comparison, Difference
 from evals.gate import Verdict
 
-__all__ = ["change_lines", "comparison_latex", "comparison_lines", "comparison_markdown", "gate_lines", "mark"]
+__all__ = [
+    "change_lines",
+    "comparison_latex",
+    "comparison_lines",
+    "comparison_markdown",
+    "gate_lines",
+    "legend",
+    "mark",
+    "p_value",
+]
 
 _HEADINGS: Final = ("measure", "run", "mean", "difference", "95 % interval", "p", "p (Holm)", "wins", "losses", "ties",
                     "effect")  # fmt: skip
 _LEFT: Final = 2
 """Columns of words, which are set to the left; numbers stand to the right."""
 
-LEGEND: Final = (
-    "differences to {baseline}; p by a paired randomization test, * p < 0.05 and ** p < 0.01 after Holm's correction"
+_LEGEND: Final = (
+    "Differences to {baseline}; p by a paired randomization test, * p < 0.05 and ** p < 0.01 after Holm's correction"
     " for {count}; interval by bootstrap; effect in standard deviations"
 )
 
@@ -43,7 +52,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-    return [_title(comparison), "", *table, "", *textwrap.wrap(_legend(comparison), 100)]
+    return [_title(comparison), "", *table, "", *textwrap.wrap(legend(comparison), 100)]
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -54,7 +63,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 
     rule = "|" + "|".join(["---"] * _LEFT + ["---:"] * (len(_HEADINGS) - _LEFT)) + "|"
     rows = [line(_HEADINGS), rule, *map(line, _rows(comparison))]
-    return "\n".join([f"{_title(comparison)}.", "", *rows, "", _legend(comparison).replace("*", "\\*") + "."])
+    return "\n".join([f"{_title(comparison)}.", "", *rows, "", legend(comparison).replace("*", "\\*") + "."])
 
 
 def comparison_latex(comparison: Comparison) -> str:
@@ -65,7 +74,7 @@ def comparison_latex(comparison: Comparison) -> str:
         found = [comparison.of(run, measure) for measure in comparison.measures]
         rows.append((run, [f"{each.mean:.4f}" + _superscript(mark(each)) for each in found]))
     body = [" & ".join([_latex(run), *cells]) + r" \\" for run, cells in rows]
-    caption = f"{_title(comparison)}; {_legend(comparison, brief=True)}."
+    caption = f"{_title(comparison)}; {legend(comparison, brief=True)}."
     return "\n".join(
         [
             r"\begin{table}",
@@ -83,10 +92,10 @@ def comparison_latex(comparison: Comparison) -> str:
     )
 
 
-def change_lines(comparison: Comparison, found: Mapping[str, Changes]) -> list[str]:
+def change_lines(comparison: Comparison) -> list[str]:
     """The queries that changed most: their words, their picture, what either run ranks first; ✓ marks the relevant."""
     lines = []
-    for run, sides in found.items():
+    for run, sides in comparison.changes.items():
         for word, side in zip(("gained", "lost"), sides, strict=True):
             if side:
                 lines += ["", f"{run}: {word} most by {comparison.measures[0]}"]
@@ -152,11 +161,12 @@ def _title(comparison: Comparison) -> str:
     return f"{comparison.dataset}, task {comparison.task}: {len(comparison.queries)} queries"
 
 
-def _legend(comparison: Comparison, brief: bool = False) -> str:
+def legend(comparison: Comparison, brief: bool = False) -> str:
+    """What the marks and columns mean; `brief`: the marks alone."""
     count = len(comparison.differences)
-    told = LEGEND.format(baseline=comparison.runs[0], count="1 comparison" if count == 1 else f"{count} comparisons")
+    told = _LEGEND.format(baseline=comparison.runs[0], count="1 comparison" if count == 1 else f"{count} comparisons")
     if brief:
-        return told.partition("; interval")[0].replace("differences to", "marks are of differences to")
+        return told.partition("; interval")[0].replace("Differences", "marks are of differences")
     return told
 
 
