@@ -1,7 +1,7 @@
 """Find weights, normalizer and depth on a training half of the queries; say on the other half what they are worth.
 
-Every query's candidates are collected once; a setting is then tried in milliseconds, on arrays. A convex combination learns its
-weights from few queries (Bruch et al., arXiv 2210.11934).
+Every query's candidates are collected once; a setting is then tried in milliseconds, on arrays. A convex combination
+learns its weights from few queries (Bruch et al., arXiv 2210.11934).
 """
 
 from __future__ import annotations
