@@ -1,16 +1,19 @@
 """Settings: what a corpus, a question and an answer use where nothing else is said.
 
 Order of precedence: arguments, `TRIPTYCH_*` environment variables, `triptych.toml` in the working directory (or the
-file that `TRIPTYCH_CONFIG` names), the defaults below. Read when a `Settings` is made, never at import.
+file that `TRIPTYCH_CONFIG` names), `triptych.toml` in the corpus's own folder (as `triptych eval tune --write` makes
+it), the defaults below. Read when a `Settings` is made, never at import.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,11 +25,22 @@ from pydantic_settings import (
 from rag.errors import InputError
 from rag.schema import Leg
 
-__all__ = ["Settings"]
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["OF_CORPUS", "Settings"]
+
+OF_CORPUS: Final = ("depth", "fusion", "weights")
+"""What a corpus's own `triptych.toml` may set. No more: a folder may come from a stranger, and must not say
+which server is sent the documents and the key."""
+
+_FILE: Final = "triptych.toml"
 
 
 def _config() -> Path:
-    return Path(os.environ.get("TRIPTYCH_CONFIG", "triptych.toml"))
+    return Path(os.environ.get("TRIPTYCH_CONFIG", _FILE))
 
 
 class Settings(BaseSettings):
@@ -100,13 +114,44 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the file."""
+        """Arguments, then the environment, then the file, then the file of the corpus."""
         file = _config()
         if "TRIPTYCH_CONFIG" in os.environ and not file.is_file():
             raise InputError(f"TRIPTYCH_CONFIG = {file}", "allowed: a file that is there", "correct or unset it")
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        of_file = TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, of_file, _CorpusSource(settings_cls, besides=file)
 
     def openai_key(self) -> str:
         """The key for the language model: `llm_api_key`, else `OPENAI_API_KEY` where OpenAI itself is asked."""
         key = self.llm_api_key.get_secret_value()
         return key or ("" if self.llm_base_url else os.environ.get("OPENAI_API_KEY", ""))
+
+
+class _CorpusSource(PydanticBaseSettingsSource):
+    """`triptych.toml` in the folder that the sources before this one call the corpus."""
+
+    def __init__(self, settings_cls: type[BaseSettings], besides: Path) -> None:
+        super().__init__(settings_cls)
+        self._besides = besides
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Not asked: the file is read as a whole."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The settings of the file; none where there is no file, or where it was read already as the user's own."""
+        corpus = self.current_state.get("corpus", self.settings_cls.model_fields["corpus"].default)
+        file = Path(corpus) / _FILE
+        if not file.is_file() or (self._besides.is_file() and file.samefile(self._besides)):
+            return {}
+        try:
+            values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            raise InputError(f"{file} cannot be read: {exc}", advice="correct or remove the file") from exc
+        if strange := sorted(set(values) - set(OF_CORPUS)):
+            raise InputError(
+                f"{file} sets {strange[0]}",
+                f"allowed in the file of a corpus: {', '.join(OF_CORPUS)}",
+                "set it in the triptych.toml of the working directory",
+            )
+        return values

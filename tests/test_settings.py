@@ -65,3 +65,27 @@ def test_an_unknown_setting_is_answered_with_those_there_are(tmp_path, monkeypat
     monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "triptych.toml"))
     with pytest.raises(InputError, match=r"allowed: corpus, qdrant, "):
         Settings.load()
+
+
+def test_the_file_in_the_folder_of_a_corpus_counts_least(tmp_path, monkeypatch):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "triptych.toml").write_text('depth = 7\nfusion = "rrf"\nweights = {text = 2.0}\n')
+    (tmp_path / "own.toml").write_text('fusion = "minmax"\n')
+    assert Settings.load(corpus=tmp_path / "corpus").depth == 7
+    assert Settings.load().depth == 100
+    monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "own.toml"))
+    monkeypatch.setenv("TRIPTYCH_DEPTH", "9")
+    settings = Settings.load(corpus=str(tmp_path / "corpus"))
+    assert (settings.depth, settings.fusion, settings.weights) == (9, "minmax", {"text": 2.0})
+
+
+def test_the_file_of_a_corpus_cannot_say_where_documents_and_keys_are_sent(tmp_path):
+    (tmp_path / "triptych.toml").write_text('llm_base_url = "http://elsewhere"\n')
+    with pytest.raises(InputError, match=r"llm_base_url.*depth, fusion, weights"):
+        Settings.load(corpus=tmp_path)
+
+
+def test_the_users_own_file_may_lie_in_the_corpus(tmp_path, monkeypatch):
+    (tmp_path / "triptych.toml").write_text("k = 3\n")
+    monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "triptych.toml"))
+    assert Settings.load(corpus=tmp_path).k == 3

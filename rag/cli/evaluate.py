@@ -9,6 +9,7 @@ import click
 
 from rag.cli.options import (
     FAILED,
+    Command,
     Failure,
     Progress,
     fusion_option,
@@ -169,46 +170,6 @@ def eval_check(folder: str, task: str, as_json: bool) -> None:
         raise Failure(f"{folder}: {wrong} problems; correct the files")
 
 
-@evaluate.command("build")
-@click.argument("out", type=click.Path(path_type=Path))
-@where_option
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At most N queries of a type [all].")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
-@click.option("--llm", metavar="NAME", help="Have this model write questions too.")
-@click.option(
-    "--questions",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="How many it is asked for.",
-)
-@json_option
-def eval_build(
-    out: Path,
-    corpus: Path | None,
-    qdrant: str | None,
-    collection: str | None,
-    sample: int | None,
-    seed: int,
-    llm: str | None,
-    questions: int,
-    as_json: bool,
-) -> None:
-    """Make a dataset folder of an ingested corpus: captions find pictures, headings find passages."""
-    from evals.build import build, build_lines, writer
-
-    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("questions") as progress:
-        model = writer(opened.settings, llm) if llm else None
-        built = build(
-            opened, out, sample=sample or 0, seed=seed, llm=model, questions=questions, progress=progress.count
-        )
-    if as_json:
-        print_json(built.to_json())
-    else:
-        click.echo("\n".join(build_lines(built)))
-
-
 measure_option = click.option(
     "--measure",
     "measures",
@@ -324,3 +285,182 @@ def eval_report(
         print_json(written.to_json())
     else:
         click.echo(f"{written.path}: {written.runs} runs, {written.queries} queries, {written.bytes / 1000:.0f} kB")
+
+
+@evaluate.command("build")
+@click.argument("out", type=click.Path(path_type=Path))
+@where_option
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At most N queries of a type [all].")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
+@click.option("--llm", metavar="NAME", help="Have this model write questions too.")
+@click.option(
+    "--questions",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many it is asked for.",
+)
+@json_option
+def eval_build(
+    out: Path,
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    sample: int | None,
+    seed: int,
+    llm: str | None,
+    questions: int,
+    as_json: bool,
+) -> None:
+    """Make a dataset folder of an ingested corpus: captions find pictures, headings find passages."""
+    from evals.build import build, build_lines, writer
+
+    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("questions") as progress:
+        model = writer(opened.settings, llm) if llm else None
+        built = build(
+            opened, out, sample=sample or 0, seed=seed, llm=model, questions=questions, progress=progress.count
+        )
+    if as_json:
+        print_json(built.to_json())
+    else:
+        click.echo("\n".join(build_lines(built)))
+
+
+def _dataset_options(command: Command) -> Command:
+    """A dataset folder, its task, and where its index is kept."""
+    for decorate in (
+        click.option("--encoder", metavar="NAME", help="Alias, Hugging Face id or folder [bundled]."),
+        click.option(
+            "--corpus",
+            type=click.Path(path_type=Path),
+            help="Where the index is kept; a second run reuses it [a temporary folder].",
+        ),
+        click.option("--task", default="", metavar="NAME", help="A task of dataset.toml."),
+        click.argument("folder"),
+    ):
+        command = decorate(command)
+    return command
+
+
+_seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Of whatever is drawn at random.")
+
+
+@evaluate.command("tune")
+@_dataset_options
+@_seed_option
+@click.option(
+    "--trials", type=click.IntRange(min=1), default=600, show_default=True, help="Settings that are tried at most."
+)
+@click.option(
+    "--write",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the settings (TOML); as triptych.toml in a corpus's folder they are its own.",
+)
+@json_option
+def eval_tune(
+    folder: str,
+    task: str,
+    corpus: Path | None,
+    encoder: str | None,
+    seed: int,
+    trials: int,
+    write: Path | None,
+    as_json: bool,
+) -> None:
+    """Find weights, normalizer and depth on half of the queries; measure them on the other half."""
+    from evals.tune import tune_folder, tune_lines
+
+    with Progress("items") as progress:
+        result = tune_folder(
+            folder, task, corpus=corpus, encoder=encoder, seed=seed, trials=trials, progress=progress.count
+        )
+    if write:
+        result.write(write)
+        click.echo(f"triptych: wrote {write}; {result.verdict}", err=True)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        click.echo("\n".join(tune_lines(result)))
+
+
+@evaluate.command("peers")
+@_dataset_options
+@_seed_option
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the table as Markdown.")
+@json_option
+def eval_peers(
+    folder: str,
+    task: str,
+    corpus: Path | None,
+    encoder: str | None,
+    seed: int,
+    markdown: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare with LlamaIndex's multi-modal index, BM25, single legs and simpler fusions, in one run."""
+    from evals.peers import peers_folder, peers_lines, peers_markdown
+
+    with Progress("items") as progress:
+        result = peers_folder(folder, task, corpus=corpus, encoder=encoder, seed=seed, progress=progress.count)
+    if markdown:
+        markdown.write_text(peers_markdown(result), encoding="utf-8")
+    if as_json:
+        print_json(result.to_json())
+    else:
+        click.echo("\n".join(peers_lines(result)))
+
+
+@evaluate.command("answers")
+@_dataset_options
+@_seed_option
+@click.option("--llm", metavar="NAME", help="The model that answers [that of the settings, else extractive].")
+@click.option("--judge", default="", metavar="NAME", help="A model that judges the answers [none].")
+@click.option("--sample", type=click.IntRange(min=0), default=0, metavar="N", help="Ask N of the questions [all].")
+@click.option(
+    "--unanswerable",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Ask N of them again without the rows that answer them.",
+)
+@click.option(
+    "--per-query", type=click.Path(path_type=Path), metavar="FILE", help="Write each answer, measured (JSON lines)."
+)
+@json_option
+def eval_answers(
+    folder: str,
+    task: str,
+    corpus: Path | None,
+    encoder: str | None,
+    seed: int,
+    llm: str | None,
+    judge: str,
+    sample: int,
+    unanswerable: int,
+    per_query: Path | None,
+    as_json: bool,
+) -> None:
+    """Ask the questions and measure the answers: citations, support, abstention, answer match."""
+    from evals.answers import answers_folder, answers_lines
+
+    with Progress("items") as progress:
+        result = answers_folder(
+            folder,
+            task,
+            corpus=corpus,
+            encoder=encoder,
+            llm=llm,
+            judge=judge,
+            sample=sample,
+            unanswerable=unanswerable,
+            seed=seed,
+            progress=progress.count,
+        )
+    if per_query:
+        result.write(per_query)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        click.echo("\n".join(answers_lines(result)))
