@@ -40,6 +40,8 @@ HOMES = {
     "qdrant_edge": ("rag/store/",),
     "click": ("rag/cli/",),
     "ir_measures": ("evals/metrics.py",),
+    "pyarrow": ("evals/formats/mteb.py",),
+    "jinja2": ("evals/report.py",),
     "pypdfium2": ("ingestion/readers/pdf.py", "ingestion/readers/_pdf_text.py"),
     "docx": ("ingestion/readers/docx.py",),
     "pptx": ("ingestion/readers/pptx.py",),
