@@ -20,3 +20,7 @@ def test_a_notebook_runs_without_an_error(file):
     if file.stem == "01_quickstart":
         pictures = [output for output in outputs if "image/png" in output.get("data", {})]
         assert len(pictures) == 2
+    if file.stem == "02_evaluate":
+        told = "".join(str(output.get("data", "")) for output in outputs)
+        assert "| nDCG@10 | lexical |" in told
+        assert "plots drawn inside: True" in told
