@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import EncoderError, InputError, StoreMissing
+from rag.location import COLLECTION, PICTURES, Location
 from rag.schema import MODALITIES, Answer, Hit
 from rag.settings import Settings
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from rag.store import FilterExpr, NamedVectorStore
 
 __all__ = ["Corpus"]
-
-_PICTURES = "pictures"
-_COLLECTION = "qdrant"
 
 
 class Corpus:
@@ -64,7 +62,7 @@ class Corpus:
         where the collection was made by another encoder, StoreLocked where another process holds the folder.
         """
         settings = settings or Settings.load(corpus=path, qdrant=qdrant, collection=collection)
-        where = _Location(
+        where = Location(
             Path(path) if path is not None else settings.corpus,
             settings.qdrant if qdrant is None else qdrant,
             collection or settings.collection,
@@ -118,7 +116,7 @@ class Corpus:
             metadata=metadata,
             remove_missing=remove_missing,
             progress=progress,
-            exclude=(self.root, self.root / _COLLECTION),
+            exclude=(self.root, self.root / COLLECTION),
         )
         return replace(report, corpus=self.name, encoder=str(self.encoder.fingerprint))
 
@@ -276,7 +274,7 @@ class Corpus:
     @property
     def pictures(self) -> Path:
         """Folder of the picture files."""
-        return self.root / _PICTURES
+        return self.root / PICTURES
 
     def close(self) -> None:
         """Release the engine; the embedded one may then be opened by another process."""
@@ -322,31 +320,6 @@ class Corpus:
                 "no language model is configured", "allowed: any LlamaIndex LLM", "pass llm=… or set TRIPTYCH_LLM"
             )
         return found
-
-
-class _Location:
-    """Where a collection lives: a folder, a server, or memory."""
-
-    def __init__(self, root: Path, url: str, collection: str) -> None:
-        self.root, self.url, self.collection = root, url, collection
-        self.name = f"{url}/{collection}" if url else str(root)
-        self.flags = f"--qdrant {url} --collection {collection}" if url else f"--corpus {root}"
-
-    def open(self, settings: Settings, encoder: ClipEncoder | None, *, create: bool) -> NamedVectorStore:
-        """Open the collection; with `create` make it for the encoder where it is missing."""
-        if self.root.is_file():
-            raise InputError(f"{self.root} is a file", "allowed: a folder", "name the folder of the corpus")
-        from rag.store import NamedVectorStore
-
-        return NamedVectorStore.open(
-            path=None if self.url else self.root / _COLLECTION,
-            url=self.url or None,
-            api_key=settings.qdrant_api_key.get_secret_value() or None,
-            collection=self.collection,
-            fingerprint=encoder.fingerprint if encoder else None,
-            pictures_root=self.root / _PICTURES,
-            create=create,
-        )
 
 
 def _load_encoder(encoder: str | MultiModalEmbedding, settings: Settings) -> ClipEncoder:

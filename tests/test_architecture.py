@@ -21,6 +21,7 @@ HEIGHT = {
     "fusion": 1,
     "encoders": 2,
     "store": 2,
+    "location": 3,
     "retriever": 3,
     "answer": 3,
     "ingestion": 3,
