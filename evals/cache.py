@@ -45,7 +45,7 @@ _UNFLUSHED: Final = 1024
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS vectors"
     " (encoder TEXT, tower TEXT, content TEXT, vector BLOB NOT NULL, used INTEGER NOT NULL,"
-    " PRIMARY KEY (encoder, tower, content)) WITHOUT ROWID"
+    " PRIMARY KEY (encoder, tower, content))"
 )
 
 

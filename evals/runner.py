@@ -20,7 +20,7 @@ from evals.record import RecordedQuery, RunRecord
 from evals.slices import check_fields, slices
 from evals.versions import versions
 from rag.corpus import Corpus
-from rag.errors import InputError
+from rag.errors import InputError, PictureError
 
 if TYPE_CHECKING:
     from llama_index.core.embeddings import MultiModalEmbedding
@@ -71,6 +71,16 @@ class EvalResult:
             "seconds": dict(self.seconds),
             "settings": dict(self.settings),
         }
+
+    def cost_line(self) -> str:
+        """What the run took, for the terminal; empty where nothing was searched."""
+        if not self.seconds:
+            return ""
+        seconds, index = self.seconds, self.index
+        return (
+            f"query {1000 * seconds['p50']:.1f} ms (median), {1000 * seconds['p95']:.1f} ms (95 %);"
+            f" index {seconds.get('index', 0):.1f} s, {index['points']} points, {index['bytes'] / 1e6:.1f} MB"
+        )
 
     def to_record(self) -> RunRecord:
         """The run as `triptych eval run --record` keeps it."""
@@ -155,24 +165,30 @@ def run(
 ) -> EvalResult:
     """Ask every query for its first `k` rows and measure the ranking. Unanswered queries count as 0.
 
-    The seconds of a query hold its encoding, unless the corpus's encoder has its vector already.
+    A query whose picture cannot be opened is unanswered; the settings count those as `unopened_queries`. The seconds of
+    a query hold its encoding, unless the corpus's encoder has its vector already.
     """
     names = _checked(measure, k, dataset, by)
     ranking: dict[str, dict[str, float]] = {}
     took: list[float] = []
+    unopened = 0
     for number, query in enumerate(dataset.queries, 1):
         started = time.perf_counter()
-        ranking[query.id] = _ask(corpus, query, k=k, weights=weights, fusion=fusion, depth=depth)
+        try:
+            ranking[query.id] = _ask(corpus, query, k=k, weights=weights, fusion=fusion, depth=depth)
+        except PictureError:
+            ranking[query.id], unopened = {}, unopened + 1
         took.append(time.perf_counter() - started)
         if progress:
             progress(number, len(dataset.queries))
     settings = {
         **_encoder_settings(corpus),
         "fusion": fusion or corpus.settings.fusion,
-        "weights": {**{str(leg): weight for leg, weight in corpus.settings.weights.items()}, **(weights or {})},
+        "weights": dict(corpus.as_retriever(weights=weights).weights),
         "k": k,
         "depth": depth or corpus.settings.depth,
         "unopened_pictures": _unopened(corpus),
+        "unopened_queries": unopened,
     }
     result = _measured(dataset, ranking, names, by, settings)
     p50, p95 = (float(value) for value in np.percentile(took, [50, 95]))

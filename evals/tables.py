@@ -59,7 +59,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     """The table as Markdown (GitHub's tables)."""
 
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
+        return "| " + " | ".join(cell.strip().replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
 
     rule = "|" + "|".join(["---"] * _LEFT + ["---:"] * (len(_HEADINGS) - _LEFT)) + "|"
     rows = [line(_HEADINGS), rule, *map(line, _rows(comparison))]

@@ -108,6 +108,8 @@ def eval_run(
         result.to_record().save(record)
     if unopened := result.settings["unopened_pictures"]:
         click.echo(f"triptych: {unopened} pictures cannot be opened; they are found by their words alone", err=True)
+    if unasked := result.settings["unopened_queries"]:
+        click.echo(f"triptych: {unasked} queries have pictures that cannot be opened; they count as 0", err=True)
     _print(result, as_json)
 
 
@@ -117,7 +119,7 @@ def _print(result: EvalResult, as_json: bool) -> None:
     else:
         from rag.display import eval_lines
 
-        click.echo("\n".join(eval_lines(result.to_json())))
+        click.echo("\n".join([*eval_lines(result.to_json()), *filter(None, [result.cost_line()])]))
 
 
 @evaluate.command("score")
@@ -166,6 +168,46 @@ def eval_check(folder: str, task: str, as_json: bool) -> None:
         click.echo("\n".join(check_lines(checks)))
     if wrong := sum(len(one.problems) for one in checks):
         raise Failure(f"{folder}: {wrong} problems; correct the files")
+
+
+@evaluate.command("build")
+@click.argument("out", type=click.Path(path_type=Path))
+@where_option
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At most N queries of a type [all].")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
+@click.option("--llm", metavar="NAME", help="Have this model write questions too.")
+@click.option(
+    "--questions",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many it is asked for.",
+)
+@json_option
+def eval_build(
+    out: Path,
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    sample: int | None,
+    seed: int,
+    llm: str | None,
+    questions: int,
+    as_json: bool,
+) -> None:
+    """Make a dataset folder of an ingested corpus: captions find pictures, headings find passages."""
+    from evals.build import build, build_lines, writer
+
+    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("questions") as progress:
+        model = writer(opened.settings, llm) if llm else None
+        built = build(
+            opened, out, sample=sample or 0, seed=seed, llm=model, questions=questions, progress=progress.count
+        )
+    if as_json:
+        print_json(built.to_json())
+    else:
+        click.echo("\n".join(build_lines(built)))
 
 
 measure_option = click.option(
@@ -283,46 +325,6 @@ def eval_report(
         print_json(written.to_json())
     else:
         click.echo(f"{written.path}: {written.runs} runs, {written.queries} queries, {written.bytes / 1000:.0f} kB")
-
-
-@evaluate.command("build")
-@click.argument("out", type=click.Path(path_type=Path))
-@where_option
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At most N queries of a type [all].")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
-@click.option("--llm", metavar="NAME", help="Have this model write questions too.")
-@click.option(
-    "--questions",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="How many it is asked for.",
-)
-@json_option
-def eval_build(
-    out: Path,
-    corpus: Path | None,
-    qdrant: str | None,
-    collection: str | None,
-    sample: int | None,
-    seed: int,
-    llm: str | None,
-    questions: int,
-    as_json: bool,
-) -> None:
-    """Make a dataset folder of an ingested corpus: captions find pictures, headings find passages."""
-    from evals.build import build, build_lines, writer
-
-    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("questions") as progress:
-        model = writer(opened.settings, llm) if llm else None
-        built = build(
-            opened, out, sample=sample or 0, seed=seed, llm=model, questions=questions, progress=progress.count
-        )
-    if as_json:
-        print_json(built.to_json())
-    else:
-        click.echo("\n".join(build_lines(built)))
 
 
 def _dataset_options(command: Command) -> Command:
