@@ -52,8 +52,8 @@ def statements(answer: Answer) -> tuple[Statement, ...]:
     """The sentences of an answer that claim something, in order; none where it abstained.
 
     A marker after a full stop belongs to the sentence before it. A quotation is one statement, however many sentences
-    it holds. Of an extractive answer only the lines with a marker count: the others are headings. The notice that an
-    answer cites nothing is not part of it. A sentence without content words claims nothing.
+    it holds. Of an extractive answer each line with a marker is one statement; the others are headings. The notice that
+    an answer cites nothing is not part of it. A sentence without content words claims nothing.
     """
     if answer.abstained:
         return ()
@@ -62,8 +62,10 @@ def statements(answer: Answer) -> tuple[Statement, ...]:
         text = text.replace(f"({picture})", "")
     found: list[Statement] = []
     for line in text.splitlines():
-        if answer.llm != EXTRACTIVE or cited_numbers(line):
+        if answer.llm != EXTRACTIVE:
             found += _of_line(line)
+        elif cited := cited_numbers(line):
+            found.append(Statement(_MARKER.sub("", line).strip(), cited))
     return tuple(statement for statement in found if content_words(statement.text))
 
 

@@ -64,9 +64,12 @@ def test_a_statement_takes_the_markers_that_follow_it(text, expected):
 
 
 def test_of_an_extractive_answer_the_quotations_and_pictures_are_statements():
-    text = "Extractive answer:\n“The sea rises. It falls.” [1]\nPictures:\n[2] A tidal chart (pictures/tide.png)"
+    text = "Extractive answer:\n“The sea rises. It falls.” [1]\nPictures:\n[2] A chart. (a) High. (pictures/tide.png)"
     found = statements(answered(text, llm="extractive", images=["pictures/tide.png"]))
-    assert [(one.text, one.cited) for one in found] == [("“The sea rises. It falls.”", (1,)), ("A tidal chart", (2,))]
+    assert [(one.text, one.cited) for one in found] == [
+        ("“The sea rises. It falls.”", (1,)),
+        ("A chart. (a) High.", (2,)),
+    ]
     assert statements(answered(ABSTENTION, abstained=True)) == ()
 
 

@@ -11,7 +11,7 @@ from rag.errors import InputError
 QRELS = {"q1": {"a": 2, "b": 1, "c": 0, "z": 1}, "q2": {"d": 1}, "q3": {"e": 1}}
 RUN = {"q1": {"x": 9.0, "a": 5.0, "b": 5.0, "c": 5.0, "y": 1.0}, "q2": {"x": 0.5, "d": 0.5}}
 
-# Frozen: trec_eval 9.0.8 as pytrec_eval-terrier 0.5.11 carries it, on QRELS and RUN above. The order of q1 is
+# Frozen: trec_eval, as pytrec_eval-terrier 0.5.11 carries it, on QRELS and RUN above. The order of q1 is
 # x c b a y: documents of equal scores stand in the reverse order of their names.
 TREC_EVAL = {
     "q1": {
