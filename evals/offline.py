@@ -99,7 +99,7 @@ class _Recorder(FusionRetriever):
     """The retriever up to where it fuses."""
 
     def record(self, query: Query) -> Collected:
-        asked = self._encode(Question(query.text, query.image))
+        asked = self.encode(Question(query.text, query.image))
         found = self.store.candidates(asked, depth=self.depth, filters=self.filters)
         vector = asked["text"] if query.text.strip() else None
         return _collected(query, found, None if isinstance(vector, str) else vector)

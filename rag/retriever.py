@@ -100,7 +100,7 @@ class FusionRetriever(BaseRetriever):
 
     def search(self, question: Question) -> list[FusedNode]:
         """Rank the collection for a question: at most `similarity_top_k` nodes, best first, ties by id."""
-        query = self._encode(question)
+        query = self.encode(question)
         depth = max(self.depth, self.similarity_top_k)
         return self._fuse(self.store.candidates(query, depth=depth, filters=self.filters))
 
@@ -111,7 +111,7 @@ class FusionRetriever(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
 
-    def _encode(self, question: Question) -> dict[Leg, NDArray[np.float32] | str]:
+    def encode(self, question: Question) -> dict[Leg, NDArray[np.float32] | str]:
         """One vector per dense leg with weight, and the words for `lexical`; each tower runs at most once."""
         asked = {leg for leg in LEGS if self.weights[leg] > 0}
         words = question.text.strip()
