@@ -37,8 +37,9 @@ def render(name: str, values: Mapping[str, str]) -> str:
     as it is. Raises InputError where a placeholder has no value, a value no placeholder, or the file a stray `$`.
     """
     template = Template(load(name))
-    wanted = set(template.get_identifiers())
-    if not template.is_valid():
+    marks = list(template.pattern.finditer(template.template))
+    wanted = {mark["named"] or mark["braced"] for mark in marks} - {None}
+    if any(mark["invalid"] is not None for mark in marks):
         raise InputError(f"prompt {name!r} holds a stray $", "allowed: $name and $$", "write $$ for a dollar sign")
     if wanted != set(values):
         raise InputError(
