@@ -15,7 +15,7 @@ from rag.encoders import ClipEncoder, describe
 from rag.encoders.onnx_bundled import BUNDLED, FILES, OnnxBackend
 from rag.errors import EncoderError
 
-onnx = pytest.importorskip("onnx", reason="the extra [train] is not installed")
+onnx = pytest.importorskip("onnx", reason="the extra [dev] is not installed")
 
 DIM = 4
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue"]
