@@ -27,6 +27,8 @@ from rag.cli.options import (
     open_corpus,
     pairs,
     print_json,
+    term_options,
+    terms_of,
     weights_option,
     where_option,
 )
@@ -93,6 +95,7 @@ def ingest(
 @cli.command()
 @click.argument("query", default="")
 @click.option("--image", metavar="FILE", help="Ask with a picture.")
+@term_options
 @where_option
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits [10].")
 @filter_option
@@ -104,6 +107,9 @@ def ingest(
 def search(
     query: str,
     image: str | None,
+    term: tuple[tuple[float, str], ...],
+    minus: tuple[str, ...],
+    like: tuple[str, ...],
     corpus: Path | None,
     qdrant: str | None,
     collection: str | None,
@@ -118,10 +124,17 @@ def search(
     """Rank passages and pictures for a question in words, as a picture, or both."""
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
         hits = opened.search(
-            query, image=image, k=k, filters=filters, modality=modality or "", weights=weights, fusion=fusion
+            query,
+            image=image,
+            k=k,
+            filters=filters,
+            modality=modality or "",
+            weights=weights,
+            fusion=fusion,
+            terms=terms_of(term, minus, like),
         )
     if as_json:
-        print_json({"query": query, "hits": [hit.to_json() for hit in hits]})
+        print_json({"query": query, "hits": [hit.to_json() for hit in hits], "seconds": dict(hits.seconds)})
     else:
         _print_hits(hits, explain)
 
