@@ -152,19 +152,22 @@ class Corpus:
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
+        threshold: float | None = None,
         terms: Sequence[Term] = (),
     ) -> Hits:
         """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
 
         `terms` are further parts of the question with weights of their own, which may be negative, or the ids of stored
-        nodes ("more like this"). Raises InputError for an empty question, FilterError for a filter that cannot match,
-        PictureError for a picture that cannot be opened.
+        nodes ("more like this"). `threshold` leaves out hits of lower confidence. Raises InputError for an empty
+        question, FilterError for a filter that cannot match, PictureError for a picture that cannot be opened.
         """
         from rag.question import Question
         from rag.ranking import to_hits
 
         question = Question(query, image, tuple(terms))
-        retriever = self.as_retriever(k=k, filters=filters, modality=modality, weights=weights, fusion=fusion)
+        retriever = self.as_retriever(
+            k=k, filters=filters, modality=modality, weights=weights, fusion=fusion, threshold=threshold
+        )
         ranked = retriever.rank(question)
         return Hits(to_hits(ranked.nodes), ranked.seconds)
 
@@ -245,6 +248,7 @@ class Corpus:
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
+        threshold: float | None = None,
         depth: int | None = None,
     ) -> FusionRetriever:
         """A LlamaIndex retriever over this corpus."""
@@ -259,6 +263,7 @@ class Corpus:
             fusion=fusion or settings.fusion,
             weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),
+            threshold=settings.threshold if threshold is None else threshold,
         )
 
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:

@@ -14,7 +14,7 @@ import numpy as np
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from rag.calibration import lexical_scale
+from rag.calibration import confidence, lexical_scale
 from rag.errors import InputError
 from rag.fusion import CALIBRATED, fuse, normalizers
 from rag.query import LegQueries, build
@@ -60,6 +60,14 @@ def _number(value: Any) -> float:
         return nan
 
 
+def _threshold(value: float, fusion: str) -> float:
+    if not 0 <= value <= 1:
+        raise InputError(f"threshold {value!r}", "allowed: a confidence from 0 to 1", "as in --threshold 0.3")
+    if value > 0 and fusion != CALIBRATED:
+        raise InputError(f"a threshold with fusion {fusion!r}", f"allowed with: {CALIBRATED}", "leave one of them out")
+    return value
+
+
 class FusionRetriever(BaseRetriever):
     """Retrieve by all legs of the collection in one round trip and fuse their scores.
 
@@ -76,6 +84,7 @@ class FusionRetriever(BaseRetriever):
         fusion: str = CALIBRATED,
         weights: Mapping[str, float] | None = None,
         filters: FilterExpr | None = None,
+        threshold: float = 0.0,
         stages: Sequence[Stage] = (),
         **kwargs: Any,
     ) -> None:
@@ -84,7 +93,7 @@ class FusionRetriever(BaseRetriever):
         for name, value in (("k", similarity_top_k), ("depth", depth)):
             if not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} = {value!r}", "allowed: whole numbers of 1 or more", "give a larger one")
-        self.weights = parse_weights(weights or {})
+        self.weights, self.threshold = parse_weights(weights or {}), _threshold(threshold, fusion)
         normalizers(fusion, ())
         super().__init__(**kwargs)
 
@@ -131,11 +140,13 @@ class FusionRetriever(BaseRetriever):
         weights = np.array([self.weights[leg] for leg in legs], dtype=np.float64)
         scores, normalized = fuse(raw, weights, normalizers(self.fusion, [scales[leg] for leg in legs]))
         ranks = {leg: {id_: rank for rank, id_ in enumerate(found.ranked[leg], 1)} for leg in legs}
-        best = np.argsort(-scores, kind="stable")[: None if self.stages else self.similarity_top_k]
+        sure = [confidence(float(score)) if self.fusion == CALIBRATED else None for score in scores]
+        best = [row for row in np.argsort(-scores, kind="stable") if (sure[row] or 0.0) >= self.threshold]
         return [
             FusedNode(
                 node=found.nodes[ids[row]],
                 score=float(scores[row]),
+                confidence=sure[row],
                 legs={
                     leg: LegScore(
                         raw=float(raw[row, column]),
@@ -147,7 +158,7 @@ class FusionRetriever(BaseRetriever):
                     if not np.isnan(raw[row, column])
                 },
             )
-            for row in best
+            for row in best[: None if self.stages else self.similarity_top_k]
         ]
 
 

@@ -104,6 +104,8 @@ class Hit:
     legs: Mapping[Leg, LegScore] = field(default_factory=dict)
     adjustments: Mapping[str, float] = field(default_factory=dict)
     """What stages after fusion added to the score; with the legs' contributions it adds up to `score`."""
+    confidence: float | None = None
+    """Estimated chance, from 0 to 1, that the hit is relevant; None where the fusion was not `calibrated`."""
 
     def to_json(self) -> dict[str, Any]:
         """The hit as the command line prints it."""
@@ -121,6 +123,7 @@ class Hit:
             "metadata": dict(self.metadata),
             "legs": {leg: score.to_json() for leg, score in self.legs.items()},
             "adjustments": dict(self.adjustments),
+            "confidence": self.confidence,
         }
 
 

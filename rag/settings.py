@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     fusion: str = "calibrated"
     weights: dict[Leg, float] = Field(default_factory=dict)
     """Weight per leg; legs not named weigh 1."""
+    threshold: float = Field(default=0.0, ge=0, le=1)
+    """Confidence below which a hit is left out."""
 
     llm: str = ""
     """Name of the model; empty for the extractive answer."""

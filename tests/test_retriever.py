@@ -232,3 +232,28 @@ def _settings():
     from rag.settings import Settings
 
     return Settings()
+
+
+def test_a_threshold_leaves_out_what_is_not_likely_and_keeps_the_rest_in_order(corpus):
+    hits = corpus.search("the red boat at the beach")
+    cut = corpus.search("the red boat at the beach", threshold=0.5)
+    assert 0 < len(cut) < len(hits)
+    assert ids(cut) == ids(hits)[: len(cut)]
+    assert all(hit.confidence >= 0.5 for hit in cut)
+    assert all(hit.confidence < 0.5 for hit in hits[len(cut) :])
+
+
+def test_a_question_about_something_else_has_no_confident_hit(corpus):
+    assert corpus.search("quarterly revenue", threshold=0.5) == []
+
+
+def test_confidence_rises_with_the_score(corpus):
+    hits = corpus.search("beach")
+    assert [hit.confidence for hit in hits] == sorted((hit.confidence for hit in hits), reverse=True)
+    assert all(0 < hit.confidence < 1 for hit in hits)
+
+
+@pytest.mark.parametrize(("threshold", "fusion"), [(1.5, None), (-0.1, None), (float("nan"), None), (0.5, "zscore")])
+def test_a_threshold_that_means_nothing_is_refused(corpus, threshold, fusion):
+    with pytest.raises(InputError, match="threshold"):
+        corpus.search("beach", threshold=threshold, fusion=fusion)

@@ -14,7 +14,7 @@ import click
 from rag import __version__
 from rag.cli.compare import eval_compare, eval_gate, eval_report
 from rag.cli.evaluate import evaluate
-from rag.cli.improve import eval_answers, eval_peers, eval_tune
+from rag.cli.improve import eval_answers, eval_confidence, eval_peers, eval_tune
 from rag.cli.measure import bench
 from rag.cli.options import (
     DONE,
@@ -44,7 +44,7 @@ def cli() -> None:
     """Question answering over mixed documents: text and pictures in one ranking, offline by default."""
 
 
-for command in (eval_compare, eval_gate, eval_report, eval_tune, eval_peers, eval_answers):
+for command in (eval_compare, eval_gate, eval_report, eval_tune, eval_peers, eval_answers, eval_confidence):
     evaluate.add_command(command)
 cli.add_command(evaluate)
 cli.add_command(bench)
@@ -102,6 +102,9 @@ def ingest(
 @click.option("--modality", type=click.Choice(["text", "image"]), help="Only passages, or only pictures.")
 @weights_option
 @fusion_option
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Leave out hits of lower confidence, as in 0.3 [0]."
+)
 @click.option("--explain", is_flag=True, help="Show how each leg judged each hit.")
 @json_option
 def search(
@@ -118,6 +121,7 @@ def search(
     modality: str | None,
     weights: dict[str, float],
     fusion: str | None,
+    threshold: float | None,
     explain: bool,
     as_json: bool,
 ) -> None:
@@ -131,6 +135,7 @@ def search(
             modality=modality or "",
             weights=weights,
             fusion=fusion,
+            threshold=threshold,
             terms=terms_of(term, minus, like),
         )
     if as_json:
