@@ -26,7 +26,9 @@ from rag.cli.options import (
     json_option,
     open_corpus,
     pairs,
+    pictures_option,
     print_json,
+    sheet_option,
     weights_option,
     where_option,
 )
@@ -97,6 +99,8 @@ def ingest(
 @weights_option
 @fusion_option
 @click.option("--explain", is_flag=True, help="Show how each leg judged each hit.")
+@pictures_option
+@sheet_option
 @json_option
 def search(
     query: str,
@@ -110,9 +114,15 @@ def search(
     weights: dict[str, float],
     fusion: str | None,
     explain: bool,
+    pictures: str,
+    sheet: Path | None,
     as_json: bool,
 ) -> None:
     """Rank passages and pictures for a question in words, as a picture, or both."""
+    if sheet is not None:
+        from rag.sheet import check_target
+
+        check_target(sheet)
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
         hits = opened.search(
             query, image=image, k=k, filters=filters, modality=modality or "", weights=weights, fusion=fusion
@@ -120,7 +130,11 @@ def search(
     if as_json:
         print_json({"query": query, "hits": [hit.to_json() for hit in hits]})
     else:
-        _print_hits(hits, explain)
+        _print_hits(hits, explain, pictures)
+    if sheet is not None:
+        from rag.sheet import write_sheet
+
+        click.echo(f"triptych: {write_sheet(hits, sheet, query)} pictures on {sheet}", err=True)
 
 
 @cli.command()
@@ -148,9 +162,9 @@ def ask(
     if as_json:
         print_json(answer.to_json())
     else:
-        from rag.display import answer_lines
+        from rag.display import View, answer_lines
 
-        click.echo("\n".join(answer_lines(answer)))
+        click.echo("\n".join(answer_lines(answer, View.of(sys.stdout, os.environ))))
 
 
 @cli.command()
@@ -213,10 +227,11 @@ def demo(corpus: Path, as_json: bool) -> None:
         print_json(document)
 
 
-def _print_hits(hits: list[Hit], explain: bool) -> None:
-    from rag.display import hit_lines
+def _print_hits(hits: list[Hit], explain: bool, pictures: str) -> None:
+    from rag.display import View, hit_lines
 
-    click.echo("\n".join(line for hit in hits for line in hit_lines(hit, explain)) or "no hits")
+    view = View.of(sys.stdout, os.environ, pictures)
+    click.echo("\n\n".join("\n".join(hit_lines(hit, explain, view)) for hit in hits) or "no hits")
 
 
 def main() -> None:
