@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -98,6 +98,7 @@ def test_nothing_of_a_document_acts_on_the_terminal():
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", line)
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(4, 80), st.integers(1, 5))
 def test_lines_keep_the_width_and_the_words(words, width, most):
     one_line = plain(words)
@@ -249,9 +250,6 @@ def test_a_picture_that_cannot_be_shown_is_said_to_be_and_no_url_is_fetched(tmp_
     assert remote[-1] == "     https://example.org/x.png"
 
 
-pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
-
-
 def test_search_shows_pictures_on_a_terminal(demo_corpus):
     shown = on_a_terminal("search", "a chart of rainfall", "-k", "1", "--modality", "image", "--corpus", demo_corpus)
     drawn, _ = kitty_picture(shown)
@@ -262,6 +260,7 @@ def test_search_shows_pictures_on_a_terminal(demo_corpus):
 
 def on_a_terminal(*arguments):
     """What a command prints on a pseudo-terminal that calls itself kitty."""
+    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
     leader, follower = pty.openpty()
     environment = {**os.environ, **KITTY, "PYTHONPATH": str(ROOT)}
     for name in ("TMUX", "STY", "NO_COLOR", "COLUMNS"):

@@ -137,7 +137,8 @@ def search(
     if sheet is not None:
         from rag.sheet import write_sheet
 
-        click.echo(f"triptych: {write_sheet(hits, sheet, query)} pictures on {sheet}", err=True)
+        count = write_sheet(hits, sheet, query)
+        click.echo(f"triptych: {count} picture{'s' * (count != 1)} on {sheet}", err=True)
 
 
 @cli.command()
