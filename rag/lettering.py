@@ -63,9 +63,12 @@ class Lettering:
         return "".join(_plainer(char) if not char.isascii() and _lacks(self._face, char) else char for char in words)
 
     def _cut(self, words: str, size: int, width: int, end: str) -> str:
-        while len(words) > 1 and self.width(words + end, size) > width:
-            words = words[:-1]
-        return words + end
+        kept = words
+        while len(kept) > 1 and self.width(kept + end, size) > width:
+            kept = kept[:-1]
+        if end and " " in kept:  # not in the middle of a word
+            kept = kept.rpartition(" ")[0]
+        return kept + end
 
 
 @cache

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from rag.cli import cli
 from rag.display import PICTURES, View, answer_lines, hit_lines, spoken
 from rag.display.inline import ROWS, blocks, fitted, inline, iterm, kitty, sixel
 from rag.display.plain import columns, plain, wrapped
@@ -85,6 +87,18 @@ def test_a_picture_is_told_by_its_path_in_full_relative_where_it_lies_below_here
     shown = hit(modality="image", image=inside, caption="Rain")
     assert f"     pictures/{'a' * 120}.png" in hit_lines(shown, view=View(here=tmp_path))
     assert f"     {outside}" in hit_lines(hit(modality="image", image=outside), view=View(here=tmp_path))
+
+
+def test_a_path_can_be_copied_as_it_is_but_for_what_acts_on_the_terminal():
+    lines = hit_lines(hit(modality="image", source="two  spaces.pdf", image="/a/two  spaces\x1b.png", caption="Rain"))
+    assert lines[0].endswith("two  spaces.pdf, page 3")
+    assert lines[-1] == "     /a/two  spaces\ufffd.png"
+
+
+def test_words_are_not_cut_in_the_middle():
+    assert wrapped("one two three four", 9, 1) == ["one two …"]
+    assert wrapped("one two, three four", 10, 1) == ["one two …"]
+    assert wrapped("abcdefghijkl", 6, 1) == ["abcd …"]
 
 
 HOSTILE = "a\x1b]52;c;c2VjcmV0\x07b\x9b31mc\u202edcba\x00 \r\n\tend"
@@ -281,3 +295,14 @@ def read(leader):
         return os.read(leader, 65536)
     except OSError:  # Linux: how a pseudo-terminal ends
         return b""
+
+
+def test_the_name_of_a_file_does_not_act_on_the_terminal(tmp_path):
+    try:
+        (tmp_path / "red\x1b[31m.pdf").write_bytes(b"no PDF")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    done = CliRunner().invoke(cli, ["ingest", str(tmp_path), "--corpus", str(tmp_path / "c")])
+    assert "red\ufffd[31m.pdf" in done.stderr
+    missing = CliRunner().invoke(cli, ["ingest", "\x1b[31m", "--corpus", str(tmp_path / "c")])
+    assert "\x1b" not in done.stderr + missing.stderr

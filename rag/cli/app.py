@@ -32,6 +32,7 @@ from rag.cli.options import (
     weights_option,
     where_option,
 )
+from rag.display.plain import disarmed
 from rag.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def ingest(
 
         click.echo("\n".join(report_lines(document)))
     for failure in report.failures:
-        click.echo(f"triptych: {failure}", err=True)
+        click.echo(f"triptych: {disarmed(str(failure))}", err=True)
     sys.exit(SOME_FAILED if document["failures"] else DONE)
 
 
@@ -185,7 +186,7 @@ def status(corpus: Path | None, qdrant: str | None, collection: str | None, sour
         return
     from rag.display import status_lines
 
-    click.echo("\n".join([*status_lines(document), *names]))
+    click.echo("\n".join([*status_lines(document), *map(disarmed, names)]))
 
 
 @cli.command()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from rag.display.plain import disarmed
 from rag.display.view import PICTURES
 from rag.errors import TriptychError
 
@@ -30,7 +31,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the line."""
-        click.echo(f"triptych: {self.message}", err=True)
+        click.echo(f"triptych: {disarmed(self.message)}", err=True)
 
 
 class Group(click.Group):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rag.display.plain import columns, plain, wrapped
+from rag.display.plain import columns, disarmed, plain, wrapped
 from rag.display.view import View
 from rag.errors import PictureError
 
@@ -25,7 +25,7 @@ _COLOURS: Final = {"text": "green", "image": "magenta"}
 def place(hit: Hit, view: View) -> str:
     """The source of a hit and its page."""
     page = f", page {hit.page}" if hit.page is not None else ""
-    return f"{plain(view.path(hit.source))}{page}"
+    return f"{disarmed(view.path(hit.source))}{page}"
 
 
 def hit_lines(hit: Hit, explain: bool = False, view: View | None = None) -> list[str]:
@@ -34,7 +34,7 @@ def hit_lines(hit: Hit, explain: bool = False, view: View | None = None) -> list
     lines = [view.styled(plain(hit.section), "dim")] if hit.section else []
     lines += wrapped(_words(hit), view.width - _INDENT, _LINES) if _words(hit) else []
     if hit.image:
-        lines.append(view.styled(plain(view.path(hit.image)), "cyan"))
+        lines.append(view.styled(disarmed(view.path(hit.image)), "cyan"))
         lines += _shown(hit, view)
     if explain and (hit.legs or hit.adjustments):
         lines += _table(hit, view)

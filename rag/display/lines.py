@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rag.display.hits import place
-from rag.display.plain import plain, wrapped
+from rag.display.plain import disarmed, plain, wrapped
 from rag.display.view import View
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def answer_lines(answer: Answer, view: View | None = None) -> list[str]:
             section = f" · {plain(citation.hit.section)}" if citation.hit.section else ""
             lines.append(f"  {citation.marker} {place(citation.hit, view)}{section}")
     if unnamed := [image for image in answer.images if image not in answer.answer]:
-        lines += ["", "Pictures", *(f"  {plain(view.path(image))}" for image in unnamed)]
+        lines += ["", "Pictures", *(f"  {disarmed(view.path(image))}" for image in unnamed)]
     return lines
 
 

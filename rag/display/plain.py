@@ -7,18 +7,24 @@ from itertools import accumulate
 from typing import Final
 from unicodedata import category, combining, east_asian_width
 
-__all__ = ["columns", "plain", "wrapped"]
+__all__ = ["columns", "disarmed", "plain", "wrapped"]
 
 _MORE: Final = "…"
 
 
-def plain(words: str) -> str:
-    """The words in one line, without what would act on the terminal instead of being read.
+def disarmed(words: str) -> str:
+    """The words, without what would act on the terminal instead of being read.
 
-    A document may hold escape sequences that move the cursor, set the title or fill the clipboard (CWE-150), and signs
-    that turn the direction of the line around ("Trojan Source", CVE-2021-42574). Each is replaced by `\ufffd`.
+    A document, or the name of a file, may hold escape sequences that move the cursor, set the title or fill the
+    clipboard (CWE-150), and signs that turn the direction of the line around ("Trojan Source", CVE-2021-42574). Each is
+    replaced by `\ufffd`.
     """
-    return "".join("\ufffd" if _acts(char) else char for char in " ".join(words.split()))
+    return "".join("\ufffd" if _acts(char) else char for char in words)
+
+
+def plain(words: str) -> str:
+    """The words disarmed and in one line, one space apart."""
+    return disarmed(" ".join(words.split()))
 
 
 def _acts(char: str) -> bool:
@@ -57,7 +63,11 @@ def _broken(word: str, width: int) -> list[str]:
 
 
 def _cut(line: str, width: int) -> str:
-    return _broken(line, width - 2)[0].rstrip(" ,;:") + f" {_MORE}"
+    """The line with `…` at its end, cut after a word if it is cut at all and has more than one."""
+    kept = _broken(line, width - 2)[0]
+    if kept != line and " " in kept:
+        kept = kept.rpartition(" ")[0]
+    return kept.rstrip(" ,;:") + f" {_MORE}"
 
 
 def _width(char: str) -> int:
