@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import EncoderError, InputError, StoreMissing
 from rag.location import COLLECTION, PICTURES, Location
-from rag.schema import MODALITIES, Answer, Hit
+from rag.schema import MODALITIES, Answer, Hit, Hits
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ingestion.pipeline import IngestReport, ProgressEvent
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
+    from rag.question import Term
     from rag.retriever import FusionRetriever
     from rag.store import FilterExpr, NamedVectorStore
 
@@ -138,6 +139,7 @@ class Corpus:
             self.store.add(chunk)
             if progress:
                 progress(min(start + batch, len(nodes)), len(nodes))
+        self.store.calibrate()
         self.store.optimize()
 
     def search(
@@ -150,18 +152,21 @@ class Corpus:
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
-    ) -> list[Hit]:
+        terms: Sequence[Term] = (),
+    ) -> Hits:
         """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
 
-        Raises InputError for an empty question, FilterError for a filter that cannot match, PictureError for a picture
-        that cannot be opened.
+        `terms` are further parts of the question with weights of their own, which may be negative, or the ids of stored
+        nodes ("more like this"). Raises InputError for an empty question, FilterError for a filter that cannot match,
+        PictureError for a picture that cannot be opened.
         """
         from rag.question import Question
         from rag.ranking import to_hits
 
-        question = Question(query, image)
+        question = Question(query, image, tuple(terms))
         retriever = self.as_retriever(k=k, filters=filters, modality=modality, weights=weights, fusion=fusion)
-        return to_hits(retriever.search(question))
+        ranked = retriever.rank(question)
+        return Hits(to_hits(ranked.nodes), ranked.seconds)
 
     def ask(
         self,

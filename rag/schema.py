@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -47,6 +47,14 @@ class Fingerprint:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.digest[:12]}, {self.dim} dimensions)"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How one leg's raw scores count for one question: `slope * (raw - zero)`, with a slope above 0."""
+
+    zero: float = 0.0
+    slope: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,14 @@ class Hit:
             "legs": {leg: score.to_json() for leg, score in self.legs.items()},
             "adjustments": dict(self.adjustments),
         }
+
+
+class Hits(list[Hit]):
+    """A ranking, best first, and where the time went: seconds for `encode`, `search`, `fuse`, `stages` and `total`."""
+
+    def __init__(self, hits: Iterable[Hit] = (), seconds: Mapping[str, float] | None = None) -> None:
+        super().__init__(hits)
+        self.seconds: Mapping[str, float] = seconds or {}
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     """Hits of a search."""
     depth: int = Field(default=100, ge=1)
     """Candidates that each leg contributes before fusion."""
-    fusion: str = "zscore"
+    fusion: str = "calibrated"
     weights: dict[Leg, float] = Field(default_factory=dict)
     """Weight per leg; legs not named weigh 1."""
 

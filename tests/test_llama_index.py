@@ -174,9 +174,11 @@ def test_a_query_fusion_retriever_joins_several_questions(corpus, ask, mode):
 
 
 def test_negative_scores_keep_their_order_when_scaled(corpus):
-    own = corpus.as_retriever().retrieve("red flag")
+    own = corpus.as_retriever(fusion="zscore").retrieve("red flag")
     assert own[-1].score < 0, "a z-score below the mean"
-    fused = QueryFusionRetriever([corpus.as_retriever()], llm=ScriptedLLM("-"), mode="relative_score", num_queries=1)
+    fused = QueryFusionRetriever(
+        [corpus.as_retriever(fusion="zscore")], llm=ScriptedLLM("-"), mode="relative_score", num_queries=1
+    )
     fused.similarity_top_k = len(own)
     found = fused.retrieve("red flag")
     assert [node.node_id for node in found] == [node.node_id for node in own]
@@ -243,7 +245,7 @@ async def test_a_react_agent_uses_the_documents_as_a_tool(corpus, kind):
 
 
 def test_postprocessors_keep_the_explanation(corpus):
-    found = corpus.as_retriever().retrieve("red flag")
+    found = corpus.as_retriever(fusion="zscore").retrieve("red flag")
     kept = SimilarityPostprocessor(similarity_cutoff=0.0).postprocess_nodes(found)
     assert 0 < len(kept) < len(found)
     assert all(node.score >= 0 for node in kept)
@@ -255,7 +257,7 @@ def test_postprocessors_keep_the_explanation(corpus):
 
 def test_a_postprocessor_works_in_a_query_engine_over_a_corpus(corpus):
     engine = RetrieverQueryEngine.from_args(
-        corpus.as_retriever(),
+        corpus.as_retriever(fusion="zscore"),
         llm=ScriptedLLM("Yes."),
         node_postprocessors=[SimilarityPostprocessor(similarity_cutoff=0.0), LongContextReorder()],
     )

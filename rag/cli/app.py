@@ -29,6 +29,8 @@ from rag.cli.options import (
     pictures_option,
     print_json,
     sheet_option,
+    term_options,
+    terms_of,
     weights_option,
     where_option,
 )
@@ -96,6 +98,7 @@ def ingest(
 @cli.command()
 @click.argument("query", default="")
 @click.option("--image", metavar="FILE", help="Ask with a picture.")
+@term_options
 @where_option
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits [10].")
 @filter_option
@@ -109,6 +112,9 @@ def ingest(
 def search(
     query: str,
     image: str | None,
+    term: tuple[tuple[float, str], ...],
+    minus: tuple[str, ...],
+    like: tuple[str, ...],
     corpus: Path | None,
     qdrant: str | None,
     collection: str | None,
@@ -129,10 +135,17 @@ def search(
         check_target(sheet)
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
         hits = opened.search(
-            query, image=image, k=k, filters=filters, modality=modality or "", weights=weights, fusion=fusion
+            query,
+            image=image,
+            k=k,
+            filters=filters,
+            modality=modality or "",
+            weights=weights,
+            fusion=fusion,
+            terms=terms_of(term, minus, like),
         )
     if as_json:
-        print_json({"query": query, "hits": [hit.to_json() for hit in hits]})
+        print_json({"query": query, "hits": [hit.to_json() for hit in hits], "seconds": dict(hits.seconds)})
     else:
         _print_hits(hits, explain, pictures)
     if sheet is not None:
