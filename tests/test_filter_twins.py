@@ -47,7 +47,7 @@ WORDS = [
     "a.b",
 ]
 PARTS = ["esult", "ü", "日", '"', "'", "\\", ", ", "", "E", "hi"]
-INTEGERS = [-3, -1, 0, 1, 2, 3, 1_000_000, -(2**40), 2**53 + 1]
+INTEGERS = [-3, -1, 0, 1, 2, 3, 1_000_000, -(2**40), 2**53, 2**53 + 1]
 FLOATS = [-1.5, -0.0, 0.5, 1.0, 2.0, 1e300, -1e-300]
 ZONES = [None, timezone.utc, timezone(timedelta(hours=2)), timezone(timedelta(hours=-9, minutes=-30))]
 DAY = date(2024, 2, 29)
@@ -89,16 +89,18 @@ def documents() -> list[TextNode]:
 
 
 class Stores:
-    """The same documents on two engines, and their payloads as the embedded one gives them back."""
+    """The same documents on the embedded engine, without and with payload indexes, and in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.engines = [
-            NamedVectorStore.open(path=folder, fingerprint=PRINT),
+            NamedVectorStore.open(path=folder / "plain", fingerprint=PRINT),
+            NamedVectorStore.open(path=folder / "indexed", fingerprint=PRINT),
             NamedVectorStore.open(url=":memory:", fingerprint=PRINT),
         ]
         nodes = documents()
         for store in self.engines:
             store.add(nodes)
+        self.engines[1].optimize(index_fields=True)
         self.payloads = {
             node.node_id: {
                 **node.model_dump(mode="json")["metadata"],
@@ -111,7 +113,9 @@ class Stores:
         plain = {id_ for id_, payload in self.payloads.items() if matches(expr, payload)}
         for store in self.engines:
             hits = store.ids(asked)
-            assert hits == plain, f"{store.engine_kind} of {expr}: {[self.payloads[id_] for id_ in hits ^ plain][:3]}"
+            assert hits == plain, (
+                f"{self.engines.index(store)} of {expr}: {[self.payloads[id_] for id_ in hits ^ plain][:3]}"
+            )
 
 
 @pytest.fixture(scope="module")

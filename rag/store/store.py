@@ -122,6 +122,10 @@ class NamedVectorStore(QdrantVectorStore):
         """Let go of the engine; calling it again does nothing."""
         self._collection.client.close()
 
+    def searching(self, *, exact: bool | None) -> NamedVectorStore:
+        """This collection, on the same engine, searched exactly, approximately, or (None) as its size has it."""
+        return NamedVectorStore(collection=self._collection, pictures_root=self._codec.pictures_root, exact=exact)
+
     def optimize(self, *, index_fields: bool | None = None) -> None:
         """Build indexes after a large ingest. A server does so by itself, memory has none.
 
