@@ -108,7 +108,7 @@ class Synthetic:
 
 
 def _metadata(rng: np.random.Generator, document: int, position: int, topic: int) -> dict[str, object]:
-    year, month, day = 2010 + document % 16, 1 + document % 12, 1 + document % 28
+    year, month, day = 2010 + 7 * document % 16, 1 + document % 12, 1 + document % 28
     return {
         "source": f"library/volume-{document // 100}/report-{document}.pdf",
         "title": f"Report {document} on {' '.join(_topical(rng, topic, 2))}",
