@@ -121,7 +121,7 @@ def _compare(element: Any, op: str, value: Value) -> bool:
 
 def _compare_number(element: float, op: str, value: float) -> bool:
     """As engines do: as 64-bit floats, but whole numbers that those cannot tell apart are equal only if they are."""
-    if op == "=" and isinstance(value, int) and abs(value) > EXACT_FLOATS:
+    if op == "=" and isinstance(value, int) and abs(value) >= EXACT_FLOATS:
         return isinstance(element, int) and element == value
     return _ORDER[op](float(element), float(value))
 

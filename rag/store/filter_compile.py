@@ -62,7 +62,7 @@ def _comparison(expr: Comparison) -> models.FieldCondition:
     if expr.op == "contains":
         return models.FieldCondition(key=key, match=models.MatchSubstring(substring=str(value)))
     if isinstance(value, (bool, str)) or (
-        isinstance(value, int) and expr.op == "=" and EXACT_FLOATS < abs(value) < 2**63
+        isinstance(value, int) and expr.op == "=" and EXACT_FLOATS <= abs(value) < 2**63
     ):
         return models.FieldCondition(key=key, match=models.MatchValue(value=value))
     bounds = {"gte": value, "lte": value} if expr.op == "=" else {_BOUNDS[expr.op]: value}
