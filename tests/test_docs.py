@@ -20,6 +20,7 @@ DOCUMENTS = [
     ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "evaluation.md",
     ROOT / "docs" / "llama-index.md",
+    ROOT / "docs" / "filters.md",
 ]
 
 
