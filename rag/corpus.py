@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ingestion.pipeline import IngestReport, ProgressEvent
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
+    from rag.ranking import Judge, RankingOptions
     from rag.retriever import FusionRetriever
     from rag.store import FilterExpr, NamedVectorStore
 
@@ -42,6 +43,7 @@ class Corpus:
     ) -> None:
         self.name, self.root, self.store, self.settings = name, root, store, settings
         self._encoder = encoder
+        self._judges: dict[str, Judge] = {}
 
     @classmethod
     def open(
@@ -146,17 +148,22 @@ class Corpus:
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
+        ranking: RankingOptions | None = None,
     ) -> list[Hit]:
         """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
 
+        `ranking` says what happens after fusion; without it what the settings say (near-duplicates are collapsed).
         Raises InputError for an empty question, FilterError for a filter that cannot match, PictureError for a picture
         that cannot be opened.
         """
         from rag.question import Question
-        from rag.ranking import to_hits
+        from rag.ranking import RankingOptions, to_hits
 
         question = Question(query, image)
-        retriever = self.as_retriever(k=k, filters=filters, modality=modality, weights=weights, fusion=fusion)
+        ranking = RankingOptions.of(self.settings) if ranking is None else ranking
+        retriever = self.as_retriever(
+            k=k, filters=filters, modality=modality, weights=weights, fusion=fusion, ranking=ranking
+        )
         return to_hits(retriever.search(question))
 
     def ask(
@@ -167,8 +174,12 @@ class Corpus:
         k: int | None = None,
         filters: str = "",
         llm: str | LLM | None = None,
+        ranking: RankingOptions | None = None,
     ) -> Answer:
-        """Answer a question from the documents, with citations. Without an LLM the answer quotes them."""
+        """Answer a question from the documents, with citations. Without an LLM the answer quotes them.
+
+        `ranking` as in `search`.
+        """
         from rag.answer import Answerer
 
         if not question.strip():
@@ -176,7 +187,8 @@ class Corpus:
                 "an empty question", "allowed: words, and with --image FILE a picture beside them", "give QUESTION"
             )
         settings = self.settings
-        hits = self.search(question, image=image, k=settings.passages if k is None else k, filters=filters)
+        count = settings.passages if k is None else k
+        hits = self.search(question, image=image, k=count, filters=filters, ranking=ranking)
         answerer = Answerer(
             self._llm(llm),
             max_pictures=settings.max_pictures,
@@ -237,19 +249,22 @@ class Corpus:
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
         depth: int | None = None,
+        ranking: RankingOptions | None = None,
     ) -> FusionRetriever:
-        """A LlamaIndex retriever over this corpus."""
+        """A LlamaIndex retriever over this corpus: the fused ranking as it is, unless `ranking` asks for more."""
         from rag.retriever import FusionRetriever
 
         settings = self.settings
+        k = settings.k if k is None else k
         return FusionRetriever(
             self.store,
             self.encoder,
-            similarity_top_k=settings.k if k is None else k,
+            similarity_top_k=k,
             depth=settings.depth if depth is None else depth,
             fusion=fusion or settings.fusion,
             weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),
+            stages=() if ranking is None else ranking.stages(self.store, k, self._judge),
         )
 
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:
@@ -299,6 +314,19 @@ class Corpus:
         if modality:
             parts.append(Comparison("modality", "=", modality))
         return And(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
+
+    def _judge(self, name: str) -> Judge:
+        """The reranker `name`, kept for the next question."""
+        if name not in self._judges:
+            if name == "llm":
+                from rag.answer import LLMJudge
+
+                self._judges[name] = LLMJudge(self._required_llm(None), self.settings.token_budget)
+            else:
+                from rag.encoders.cross_encoder import CrossEncoder
+
+                self._judges[name] = CrossEncoder(name, self.settings.device)
+        return self._judges[name]
 
     def _llm(self, llm: str | LLM | None) -> LLM | None:
         from rag.answer import load_llm

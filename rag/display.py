@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag.encoders.registry import EncoderInfo
-    from rag.schema import Answer, Hit
+    from rag.schema import Answer, Folded, Hit
 
 __all__ = ["answer_lines", "encoder_lines", "eval_lines", "hit_lines", "report_lines", "status_lines"]
 
 _WIDTH = 100
+_FOLDED = 3
+"""Hits that a better one stands for, as far as they are named."""
 
 
 def _place(hit: Hit) -> str:
@@ -21,12 +23,17 @@ def _place(hit: Hit) -> str:
     return f"{hit.source}{page}{section}"
 
 
+def _folded_place(folded: Folded) -> str:
+    page = f", page {folded.page}" if folded.page is not None else ""
+    return f"{folded.source}{page}"
+
+
 def _wrapped(paragraph: str) -> list[str]:
     return textwrap.wrap(paragraph, _WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def hit_lines(hit: Hit, explain: bool = False) -> list[str]:
-    """A hit in two to four lines; with `explain` one more line per leg."""
+    """A hit in two to four lines; with `explain` one more line per leg and adjustment."""
     words = (hit.caption or hit.text) if hit.modality == "image" else hit.text
     lines = [f"{hit.rank:>3}  {hit.score:+.3f}  {hit.modality:5}  {_place(hit)}"]
     if hit.image:
@@ -39,6 +46,12 @@ def hit_lines(hit: Hit, explain: bool = False) -> list[str]:
             f"  contribution {score.contribution:+8.4f}  rank {score.rank or '-'}"
             for leg, score in hit.legs.items()
         ]
+        lines += [f"     {name}  {added:+8.4f}" for name, added in hit.adjustments.items()]
+    for said, folded in (("like this", hit.similar), ("of this document", hit.grouped)):
+        if folded:
+            shown = ", ".join(_folded_place(one) for one in folded[:_FOLDED])
+            rest = f" and {len(folded) - _FOLDED} more" if len(folded) > _FOLDED else ""
+            lines.append(f"     also {said}: {shown}{rest}")
     return lines
 
 

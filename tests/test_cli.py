@@ -31,6 +31,9 @@ HIT_KEYS = {
     "section",
     "metadata",
     "legs",
+    "adjustments",
+    "similar",
+    "grouped",
 }
 
 

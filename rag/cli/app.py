@@ -27,6 +27,7 @@ from rag.cli.options import (
     open_corpus,
     pairs,
     print_json,
+    ranking_options,
     weights_option,
     where_option,
 )
@@ -96,6 +97,7 @@ def ingest(
 @click.option("--modality", type=click.Choice(["text", "image"]), help="Only passages, or only pictures.")
 @weights_option
 @fusion_option
+@ranking_options
 @click.option("--explain", is_flag=True, help="Show how each leg judged each hit.")
 @json_option
 def search(
@@ -109,13 +111,23 @@ def search(
     modality: str | None,
     weights: dict[str, float],
     fusion: str | None,
+    ranking: dict[str, Any],
     explain: bool,
     as_json: bool,
 ) -> None:
     """Rank passages and pictures for a question in words, as a picture, or both."""
+    from rag.ranking import RankingOptions
+
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
         hits = opened.search(
-            query, image=image, k=k, filters=filters, modality=modality or "", weights=weights, fusion=fusion
+            query,
+            image=image,
+            k=k,
+            filters=filters,
+            modality=modality or "",
+            weights=weights,
+            fusion=fusion,
+            ranking=RankingOptions.of(opened.settings, **ranking),
         )
     if as_json:
         print_json({"query": query, "hits": [hit.to_json() for hit in hits]})
@@ -130,6 +142,7 @@ def search(
 @click.option("--llm", metavar="NAME", help="Name of the model; `extractive` quotes the documents without one.")
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits that the answer is given [8].")
 @filter_option
+@ranking_options
 @json_option
 def ask(
     question: str,
@@ -140,11 +153,15 @@ def ask(
     llm: str | None,
     k: int | None,
     filters: str,
+    ranking: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Answer a question from the documents, with citations and pictures."""
+    from rag.ranking import RankingOptions
+
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
-        answer = opened.ask(question, image=image, k=k, filters=filters, llm=llm)
+        options = RankingOptions.of(opened.settings, **ranking)
+        answer = opened.ask(question, image=image, k=k, filters=filters, llm=llm, ranking=options)
     if as_json:
         print_json(answer.to_json())
     else:
