@@ -198,21 +198,14 @@ class Corpus:
         return answerer.answer(question, hits, passages=self.passages(hits), image=image)
 
     def passages(self, hits: Sequence[Hit]) -> dict[str, str]:
-        """The text of each hit with its neighbours before and after, by hit id; for a picture the text around it."""
-        from llama_index.core.schema import MetadataMode, NodeRelationship, RelatedNodeInfo
+        """The text of each hit, best first, with the passages before and after, by hit id; see `rag.answer.neighbours`.
+
+        No text comes twice: a neighbour that is a hit itself is left to its own place.
+        """
+        from rag.answer.neighbours import with_neighbours
 
         nodes = {node.node_id: node for node in self.store.get_nodes([hit.id for hit in hits], with_vectors=False)}
-        beside: dict[str, list[str]] = {}
-        for id_, node in nodes.items():
-            related = [node.relationships.get(side) for side in (NodeRelationship.PREVIOUS, NodeRelationship.NEXT)]
-            beside[id_] = [info.node_id if isinstance(info, RelatedNodeInfo) else "" for info in related]
-        wanted = sorted({id_ for ids in beside.values() for id_ in ids if id_} - set(nodes))
-        nodes |= {node.node_id: node for node in self.store.get_nodes(wanted, with_vectors=False)}
-        texts = {id_: node.get_content(MetadataMode.NONE) for id_, node in nodes.items()}
-        return {
-            id_: "\n\n".join(text for part in (before, id_, after) if (text := texts.get(part, "")))
-            for id_, (before, after) in beside.items()
-        }
+        return with_neighbours(self.store, [nodes[hit.id] for hit in hits if hit.id in nodes])
 
     def status(self) -> dict[str, Any]:
         """What the collection holds, as `triptych status --json` prints it."""
@@ -270,13 +263,18 @@ class Corpus:
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:
         """A LlamaIndex query engine that sends passages and pictures to a multimodal LLM.
 
+        `retrieval` as in `as_retriever`; `node_postprocessors` are LlamaIndex's, such as `rag.answer.neighbours.Neighbours`.
         LlamaIndex sends pictures to chat models only; one that completes text is sent the passages and the captions.
         """
         from llama_index.core.query_engine import RetrieverQueryEngine
 
         model = self._required_llm(llm)
+        postprocessors = retrieval.pop("node_postprocessors", None)
         return RetrieverQueryEngine.from_args(
-            self.as_retriever(**retrieval), llm=model, multimodal=model.metadata.is_chat_model
+            self.as_retriever(**retrieval),
+            llm=model,
+            multimodal=model.metadata.is_chat_model,
+            node_postprocessors=postprocessors,
         )
 
     def as_chat_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseChatEngine:
