@@ -53,6 +53,7 @@ class Corpus:
         encoder: str | MultiModalEmbedding | None = None,
         qdrant: str | None = None,
         collection: str | None = None,
+        language: str | None = None,
         create: bool = True,
         settings: Settings | None = None,
     ) -> Corpus:
@@ -60,14 +61,17 @@ class Corpus:
 
         `path` is the folder of the embedded collection and of the picture files; with `qdrant` (the URL of a server, or
         `:memory:`) the vectors live there under the name `collection`. `encoder` is a name, a folder or a LlamaIndex
-        embedding; without it the collection's own encoder is used, `bundled` for a new one. Raises EncoderMismatch
-        where the collection was made by another encoder, StoreLocked where another process holds the folder.
+        embedding; without it the collection's own encoder is used, `bundled` for a new one. `language` is the one most
+        documents are written in: it decides stems and stop words, and stays with the collection. Raises EncoderMismatch
+        where the collection was made by another encoder, InputError where it was made for another language, StoreLocked
+        where another process holds the folder.
         """
         settings = settings or Settings.load(corpus=path, qdrant=qdrant, collection=collection)
         where = Location(
             Path(path) if path is not None else settings.corpus,
             settings.qdrant if qdrant is None else qdrant,
             collection or settings.collection,
+            language or settings.language,
         )
         wanted = encoder or settings.encoder
         loaded = _load_encoder(wanted, settings) if wanted else None

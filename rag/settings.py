@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     encoder: str = ""
     """Alias, Hugging Face id or folder; empty for the collection's own encoder, `bundled` for a new one."""
     device: str = "auto"
+    language: str = ""
+    """Of the documents, for stems and stop words; empty for the collection's own, english for a new one."""
 
     k: int = Field(default=10, ge=1)
     """Hits of a search."""

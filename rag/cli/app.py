@@ -53,6 +53,7 @@ cli.add_command(bench)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @where_option
 @click.option("--encoder", metavar="NAME", help="Alias, Hugging Face id or folder; see `triptych encoders` [bundled].")
+@click.option("--language", metavar="NAME", help="Of the documents, for stems and stop words [english].")
 @click.option(
     "--metadata", multiple=True, callback=pairs, metavar="KEY=VALUE", help="Stored with every node; may be repeated."
 )
@@ -66,6 +67,7 @@ def ingest(
     qdrant: str | None,
     collection: str | None,
     encoder: str | None,
+    language: str | None,
     metadata: dict[str, Any],
     remove_missing: bool,
     as_json: bool,
@@ -74,7 +76,8 @@ def ingest(
     for path in paths:
         if not os.path.exists(path):
             raise InputError(f"there is no file or folder {path}", advice="check the path")
-    with open_corpus(corpus, qdrant, collection, encoder=encoder) as opened, Progress("files") as progress:
+    opening = open_corpus(corpus, qdrant, collection, encoder=encoder, language=language)
+    with opening as opened, Progress("files") as progress:
         report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, progress=progress)
     document = report.to_json()
     if as_json:

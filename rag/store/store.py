@@ -283,26 +283,41 @@ class NamedVectorStore(QdrantVectorStore):
         filters: Filters = None,
         complete: bool = True,
         node_ids: Sequence[str] | None = None,
+        ceiling: bool = False,
     ) -> Candidates:
         """The `depth` best of each leg asked, and the exact score of each of them in every leg that it has.
 
         Dense legs are asked with a vector of the encoder's dimension, `lexical` with words. A node that has `lexical`
-        but shares no term with them scores 0. Raises FilterError for a filter that cannot match, InputError for a leg
+        but shares no term with them scores 0. `ceiling` asks for `Candidates.lexical_ceiling`, in the same round trip.
+        Raises FilterError for a filter that cannot match, InputError for a leg
         or depth that does not exist, StoreError for a vector of another shape.
         """
         if depth < 1:
             raise InputError(f"depth {depth}", "1 or more")
-        search = Search(
+        return self._search(query, depth, self.condition(filters, node_ids), ceiling).run(self._codec.node, complete)
+
+    def lexical_ceiling(self, words: str) -> float | None:
+        """The highest score that `words` allow any passage: the sum over their terms of IDF · (k + 1).
+
+        IDF is the engine's own, over the whole collection whatever filter the question has. None where no term of
+        the words is in the collection. One round trip; `candidates(…, ceiling=True)` has it without one.
+        """
+        return self._search({LEXICAL: words}, 1, None, ceiling=True).ceiling()
+
+    def _search(
+        self, query: Mapping[Leg, NDArray[Any] | str], depth: int, condition: models.Filter | None, ceiling: bool
+    ) -> Search:
+        return Search(
             client=self._collection.client,
             collection=self.collection_name,
             vectors={leg: self._asked(leg, asked) for leg, asked in query.items()},
             depth=depth,
-            filter=self.condition(filters, node_ids),
+            filter=condition,
             exact=self.is_exact,
             tunable=self.engine_kind != "memory",
             live_idf=self.engine_kind == "embedded" or self.is_exact,
+            lexicon=self._codec.lexicon if ceiling else None,
         )
-        return search.run(self._codec.node, complete)
 
     async def acandidates(self, query: Mapping[Leg, NDArray[Any] | str], **kwargs: Any) -> Candidates:
         """`candidates` in a thread."""
