@@ -267,7 +267,7 @@ class Corpus:
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:
         """A LlamaIndex query engine that sends passages and pictures to a multimodal LLM.
 
-        `retrieval` as in `as_retriever`; `node_postprocessors` are LlamaIndex's, such as `rag.answer.neighbours.Neighbours`.
+        `retrieval` as in `as_retriever`; `node_postprocessors` are LlamaIndex's, or `rag.answer.neighbours.Neighbours`.
         LlamaIndex sends pictures to chat models only; one that completes text is sent the passages and the captions.
         """
         from llama_index.core.query_engine import RetrieverQueryEngine
