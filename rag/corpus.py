@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import EncoderError, InputError, StoreMissing
 from rag.location import COLLECTION, PICTURES, Location
-from rag.schema import MODALITIES, Answer, Hit
+from rag.schema import MODALITIES, Answer, Hit, Hits
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ingestion.pipeline import IngestReport, ProgressEvent
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
+    from rag.question import Term
     from rag.ranking import Judge, RankingOptions
     from rag.retriever import FusionRetriever
     from rag.store import FilterExpr, NamedVectorStore
@@ -140,6 +141,7 @@ class Corpus:
             self.store.add(chunk)
             if progress:
                 progress(min(start + batch, len(nodes)), len(nodes))
+        self.store.calibrate()
         self.store.optimize()
 
     def search(
@@ -152,23 +154,32 @@ class Corpus:
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
+        threshold: float | None = None,
+        terms: Sequence[Term] = (),
         ranking: RankingOptions | None = None,
-    ) -> list[Hit]:
+    ) -> Hits:
         """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
 
-        `ranking` says what happens after fusion; without it what the settings say (near-duplicates are collapsed).
-        Raises InputError for an empty question, FilterError for a filter that cannot match, PictureError for a picture
-        that cannot be opened.
+        `terms` are further parts of the question with weights of their own, which may be negative, or the ids of stored
+        nodes ("more like this"). `threshold` leaves out hits of lower confidence. `ranking` says what happens after
+        fusion; without it what the settings say (near-duplicates are collapsed). Raises InputError for an empty
+        question, FilterError for a filter that cannot match, PictureError for a picture that cannot be opened.
         """
         from rag.question import Question
         from rag.ranking import RankingOptions, to_hits
 
-        question = Question(query, image)
-        ranking = RankingOptions.of(self.settings) if ranking is None else ranking
+        question = Question(query, image, tuple(terms))
         retriever = self.as_retriever(
-            k=k, filters=filters, modality=modality, weights=weights, fusion=fusion, ranking=ranking
+            k=k,
+            filters=filters,
+            modality=modality,
+            weights=weights,
+            fusion=fusion,
+            threshold=threshold,
+            ranking=RankingOptions.of(self.settings) if ranking is None else ranking,
         )
-        return to_hits(retriever.search(question))
+        ranked = retriever.rank(question)
+        return Hits(to_hits(ranked.nodes), ranked.seconds)
 
     def ask(
         self,
@@ -245,6 +256,7 @@ class Corpus:
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
+        threshold: float | None = None,
         depth: int | None = None,
         ranking: RankingOptions | None = None,
     ) -> FusionRetriever:
@@ -262,6 +274,7 @@ class Corpus:
             weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),
             stages=() if ranking is None else ranking.stages(self.store, k, self._judge),
+            threshold=settings.threshold if threshold is None else threshold,
         )
 
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:

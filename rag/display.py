@@ -35,7 +35,8 @@ def _wrapped(paragraph: str) -> list[str]:
 def hit_lines(hit: Hit, explain: bool = False) -> list[str]:
     """A hit in two to four lines; with `explain` one more line per leg and adjustment."""
     words = (hit.caption or hit.text) if hit.modality == "image" else hit.text
-    lines = [f"{hit.rank:>3}  {hit.score:+.3f}  {hit.modality:5}  {_place(hit)}"]
+    sure = "" if hit.confidence is None else f"  {hit.confidence:4.0%}"
+    lines = [f"{hit.rank:>3}  {hit.score:+.3f}{sure}  {hit.modality:5}  {_place(hit)}"]
     if hit.image:
         lines.append(f"     picture: {hit.image}")
     if words.strip():

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     """Hits of a search."""
     depth: int = Field(default=100, ge=1)
     """Candidates that each leg contributes before fusion."""
-    fusion: str = "zscore"
+    fusion: str = "calibrated"
     weights: dict[Leg, float] = Field(default_factory=dict)
     """Weight per leg; legs not named weigh 1."""
     collapse: bool = True
@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     """`llm`, or the folder or Hugging Face id of a cross-encoder; empty for none."""
     rerank_depth: int = Field(default=50, ge=1)
     """Hits that are reranked."""
+    threshold: float = Field(default=0.0, ge=0, le=1)
+    """Confidence below which a hit is left out."""
 
     llm: str = ""
     """Name of the model; empty for the extractive answer."""

@@ -34,6 +34,7 @@ HIT_KEYS = {
     "adjustments",
     "similar",
     "grouped",
+    "confidence",
 }
 
 

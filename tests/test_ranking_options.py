@@ -101,16 +101,21 @@ def test_settings_say_what_is_done_where_nothing_is_said(tmp_path):
         assert corpus.search("red", ranking=RankingOptions()) == []
 
 
-def test_engines_agree_after_every_stage(where, tmp_path):
-    """The same hits, and scores to 1e-4, from memory and from the embedded engine."""
-    options = RankingOptions(
-        collapse=True, group=2, quota="image=1..3", mmr=0.6, boosts=("modality = image: 0.3",), recency="30=0.2"
-    )
-    with Corpus.open(where, create=False) as embedded:
-        nodes = embedded.store.get_nodes()
-        with Corpus.open(tmp_path / "other", encoder=fake_encoder(), qdrant=":memory:") as memory:
-            memory.store.add(nodes)
-            for question in ("red brick", "the mill", "blue", "part2"):
-                one, other = (corpus.search(question, ranking=options) for corpus in (embedded, memory))
-                assert [hit.id for hit in one] == [hit.id for hit in other]
-                assert [hit.score for hit in one] == pytest.approx([hit.score for hit in other], abs=1e-4)
+def test_engines_agree_after_every_stage(tmp_path):
+    """The same hits, and scores to 1e-4, from memory and from the embedded engine, where no two hits are equal."""
+    for n in range(6):
+        (tmp_path / f"{n}.txt").write_text("red brick mill " + " ".join(f"word{n}{m}" for m in range(3 * n)))
+    Image.new("RGB", (50, 40), "red").save(tmp_path / "red.png")
+    options = RankingOptions(collapse=True, group=1, quota="image=1..3", mmr=0.8, boosts=("modality = image: 0.3",))
+    files = sorted(tmp_path.iterdir())
+    with (
+        Corpus.open(tmp_path / "one", encoder=fake_encoder()) as embedded,
+        Corpus.open(tmp_path / "other", encoder=fake_encoder(), qdrant=":memory:") as memory,
+    ):
+        embedded.ingest(*files)
+        memory.ingest(*files)
+        for question in ("red brick", "brick word31 word40", "word50 mill word22"):
+            one, other = (corpus.search(question, ranking=options) for corpus in (embedded, memory))
+            assert [hit.id for hit in one] == [hit.id for hit in other]
+            assert [hit.score for hit in one] == pytest.approx([hit.score for hit in other], abs=1e-4)
+            assert any("mmr" in hit.adjustments for hit in one)

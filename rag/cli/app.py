@@ -14,7 +14,7 @@ import click
 from rag import __version__
 from rag.cli.compare import eval_compare, eval_gate, eval_report
 from rag.cli.evaluate import evaluate
-from rag.cli.improve import eval_answers, eval_peers, eval_tune
+from rag.cli.improve import eval_answers, eval_confidence, eval_peers, eval_tune
 from rag.cli.measure import bench
 from rag.cli.options import (
     DONE,
@@ -28,6 +28,8 @@ from rag.cli.options import (
     pairs,
     print_json,
     ranking_options,
+    term_options,
+    terms_of,
     weights_option,
     where_option,
 )
@@ -43,7 +45,7 @@ def cli() -> None:
     """Question answering over mixed documents: text and pictures in one ranking, offline by default."""
 
 
-for command in (eval_compare, eval_gate, eval_report, eval_tune, eval_peers, eval_answers):
+for command in (eval_compare, eval_gate, eval_report, eval_tune, eval_peers, eval_answers, eval_confidence):
     evaluate.add_command(command)
 cli.add_command(evaluate)
 cli.add_command(bench)
@@ -94,6 +96,7 @@ def ingest(
 @cli.command()
 @click.argument("query", default="")
 @click.option("--image", metavar="FILE", help="Ask with a picture.")
+@term_options
 @where_option
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits [10].")
 @filter_option
@@ -101,11 +104,17 @@ def ingest(
 @weights_option
 @fusion_option
 @ranking_options
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Leave out hits of lower confidence, as in 0.3 [0]."
+)
 @click.option("--explain", is_flag=True, help="Show how each leg judged each hit.")
 @json_option
 def search(
     query: str,
     image: str | None,
+    term: tuple[tuple[float, str], ...],
+    minus: tuple[str, ...],
+    like: tuple[str, ...],
     corpus: Path | None,
     qdrant: str | None,
     collection: str | None,
@@ -115,6 +124,7 @@ def search(
     weights: dict[str, float],
     fusion: str | None,
     ranking: dict[str, Any],
+    threshold: float | None,
     explain: bool,
     as_json: bool,
 ) -> None:
@@ -131,9 +141,11 @@ def search(
             weights=weights,
             fusion=fusion,
             ranking=RankingOptions.of(opened.settings, **ranking),
+            threshold=threshold,
+            terms=terms_of(term, minus, like),
         )
     if as_json:
-        print_json({"query": query, "hits": [hit.to_json() for hit in hits]})
+        print_json({"query": query, "hits": [hit.to_json() for hit in hits], "seconds": dict(hits.seconds)})
     else:
         _print_hits(hits, explain)
 

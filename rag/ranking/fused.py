@@ -19,6 +19,8 @@ class FusedNode(NodeWithScore):
     """A node with its score and where it comes from: the legs' contributions and the adjustments add up to it."""
 
     legs: dict[Leg, LegScore] = Field(default_factory=dict)
+    confidence: float | None = None
+    """Estimated chance that the hit is relevant, from its calibrated score; None under other fusions."""
     adjustments: dict[str, float] = Field(default_factory=dict)
     """What stages after fusion added, by their names; negative where they took away."""
     similar: tuple[Folded, ...] = ()
@@ -78,6 +80,7 @@ def to_hit(scored: NodeWithScore, rank: int) -> Hit:
         adjustments=fused.adjustments,
         similar=fused.similar,
         grouped=fused.grouped,
+        confidence=fused.confidence,
     )
 
 

@@ -12,7 +12,7 @@ Words are compared in NFKC: a PDF may hold "Häuser" as letters with combining m
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -85,9 +85,18 @@ class Lexicon:
         """Term weights of a passage; None where no term is left."""
         return _sparse(self._model.embed_document(_composed(text)))
 
-    def query(self, text: str) -> models.SparseVector | None:
-        """The terms of a question, each weighing 1; None where no term is left."""
-        return _sparse(self._model.embed_query(_composed(text)))
+    def query(self, words: str | Mapping[str, float]) -> models.SparseVector | None:
+        """The terms of a question, each weighing 1, or the sum of the weights given to the words it is in.
+
+        None where no term is left.
+        """
+        weighed = {words: 1.0} if isinstance(words, str) else words
+        terms: dict[int, float] = {}
+        for text, weight in weighed.items():
+            for term in self._model.embed_query(_composed(text)).indices:
+                terms[term] = terms.get(term, 0.0) + weight
+        left = {term: weight for term, weight in sorted(terms.items()) if weight}
+        return models.SparseVector(indices=list(left), values=list(left.values())) if left else None
 
     def ceiling(self, idf: Iterable[float]) -> float | None:
         """The score that no passage can exceed for a question whose terms have these IDFs; None without terms.

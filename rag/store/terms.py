@@ -31,10 +31,11 @@ def term_requests(question: models.SparseVector, params: models.SearchParams | N
 
 
 def idfs(question: models.SparseVector, answers: Sequence[Sequence[Any]]) -> list[float]:
-    """The IDF of each term that some point holds, from the answers to `term_requests`."""
+    """The IDF of each term that some point holds and that weighs more than 0, times its weight in the question."""
     found = []
-    for term, points in zip(question.indices, answers, strict=True):
+    for term, weight, points in zip(question.indices, question.values, answers, strict=True):
         for point in points:
             passage = point.vector[LEXICAL]
-            found.append(float(point.score) / passage.values[passage.indices.index(term)])
+            if weight > 0:
+                found.append(float(weight) * float(point.score) / passage.values[passage.indices.index(term)])
     return found
