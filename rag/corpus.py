@@ -125,6 +125,8 @@ class Corpus:
             progress=progress,
             exclude=(self.root, self.root / COLLECTION),
         )
+        if report.sources.changed:
+            self.store.calibrate()
         return replace(report, corpus=self.name, encoder=str(self.encoder.fingerprint))
 
     def add_nodes(self, nodes: Sequence[TextNode], progress: Callable[[int, int], None] | None = None) -> None:

@@ -31,6 +31,8 @@ HEIGHT = {
     "retriever": 4,
     "corpus": 5,
     "display": 5,
+    "lettering": 6,
+    "sheet": 7,
     "evals": 6,
     "demo": 6,
     "bench": 7,

@@ -26,13 +26,16 @@ from rag.cli.options import (
     json_option,
     open_corpus,
     pairs,
+    pictures_option,
     print_json,
     ranking_options,
+    sheet_option,
     term_options,
     terms_of,
     weights_option,
     where_option,
 )
+from rag.display.plain import disarmed
 from rag.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,7 +92,7 @@ def ingest(
 
         click.echo("\n".join(report_lines(document)))
     for failure in report.failures:
-        click.echo(f"triptych: {failure}", err=True)
+        click.echo(f"triptych: {disarmed(str(failure))}", err=True)
     sys.exit(SOME_FAILED if document["failures"] else DONE)
 
 
@@ -108,6 +111,8 @@ def ingest(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Leave out hits of lower confidence, as in 0.3 [0]."
 )
 @click.option("--explain", is_flag=True, help="Show how each leg judged each hit.")
+@pictures_option
+@sheet_option
 @json_option
 def search(
     query: str,
@@ -126,11 +131,17 @@ def search(
     ranking: dict[str, Any],
     threshold: float | None,
     explain: bool,
+    pictures: str,
+    sheet: Path | None,
     as_json: bool,
 ) -> None:
     """Rank passages and pictures for a question in words, as a picture, or both."""
     from rag.ranking import RankingOptions
 
+    if sheet is not None:
+        from rag.sheet import check_target
+
+        check_target(sheet)
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
         hits = opened.search(
             query,
@@ -147,7 +158,12 @@ def search(
     if as_json:
         print_json({"query": query, "hits": [hit.to_json() for hit in hits], "seconds": dict(hits.seconds)})
     else:
-        _print_hits(hits, explain)
+        _print_hits(hits, explain, pictures)
+    if sheet is not None:
+        from rag.sheet import write_sheet
+
+        count = write_sheet(hits, sheet, query)
+        click.echo(f"triptych: {count} picture{'s' * (count != 1)} on {sheet}", err=True)
 
 
 @cli.command()
@@ -180,9 +196,9 @@ def ask(
     if as_json:
         print_json(answer.to_json())
     else:
-        from rag.display import answer_lines
+        from rag.display import View, answer_lines
 
-        click.echo("\n".join(answer_lines(answer)))
+        click.echo("\n".join(answer_lines(answer, View.of(sys.stdout, os.environ))))
 
 
 @cli.command()
@@ -199,7 +215,7 @@ def status(corpus: Path | None, qdrant: str | None, collection: str | None, sour
         return
     from rag.display import status_lines
 
-    click.echo("\n".join([*status_lines(document), *names]))
+    click.echo("\n".join([*status_lines(document), *map(disarmed, names)]))
 
 
 @cli.command()
@@ -245,10 +261,11 @@ def demo(corpus: Path, as_json: bool) -> None:
         print_json(document)
 
 
-def _print_hits(hits: list[Hit], explain: bool) -> None:
-    from rag.display import hit_lines
+def _print_hits(hits: list[Hit], explain: bool, pictures: str) -> None:
+    from rag.display import View, hit_lines
 
-    click.echo("\n".join(line for hit in hits for line in hit_lines(hit, explain)) or "no hits")
+    view = View.of(sys.stdout, os.environ, pictures)
+    click.echo("\n\n".join("\n".join(hit_lines(hit, explain, view)) for hit in hits) or "no hits")
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from rag.display.plain import disarmed
+from rag.display.view import PICTURES
 from rag.errors import TriptychError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the line."""
-        click.echo(f"triptych: {self.message}", err=True)
+        click.echo(f"triptych: {disarmed(self.message)}", err=True)
 
 
 class Group(click.Group):
@@ -105,6 +107,19 @@ def weights_of(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 
 weights_option = click.option(
     "--weights", callback=weights_of, metavar="LEG=N,…", help="As in image=1,caption=1,text=1,lexical=1"
+)
+pictures_option = click.option(
+    "--pictures",
+    type=click.Choice(PICTURES),
+    default="auto",
+    show_default=True,
+    help="How a terminal is shown the pictures.",
+)
+sheet_option = click.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Write the pictures among the hits to one sheet.",
 )
 fusion_option = click.option(
     "--fusion", metavar="NAME", help="calibrated, zscore, minmax, dbsf, rrf or rrf(K) [calibrated]."
