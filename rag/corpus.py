@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
     from rag.question import Term
+    from rag.ranking import Judge, RankingOptions
     from rag.retriever import FusionRetriever
     from rag.store import FilterExpr, NamedVectorStore
 
@@ -43,6 +44,7 @@ class Corpus:
     ) -> None:
         self.name, self.root, self.store, self.settings = name, root, store, settings
         self._encoder = encoder
+        self._judges: dict[str, Judge] = {}
 
     @classmethod
     def open(
@@ -156,19 +158,27 @@ class Corpus:
         fusion: str | None = None,
         threshold: float | None = None,
         terms: Sequence[Term] = (),
+        ranking: RankingOptions | None = None,
     ) -> Hits:
         """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
 
         `terms` are further parts of the question with weights of their own, which may be negative, or the ids of stored
-        nodes ("more like this"). `threshold` leaves out hits of lower confidence. Raises InputError for an empty
+        nodes ("more like this"). `threshold` leaves out hits of lower confidence. `ranking` says what happens after
+        fusion; without it what the settings say (near-duplicates are collapsed). Raises InputError for an empty
         question, FilterError for a filter that cannot match, PictureError for a picture that cannot be opened.
         """
         from rag.question import Question
-        from rag.ranking import to_hits
+        from rag.ranking import RankingOptions, to_hits
 
         question = Question(query, image, tuple(terms))
         retriever = self.as_retriever(
-            k=k, filters=filters, modality=modality, weights=weights, fusion=fusion, threshold=threshold
+            k=k,
+            filters=filters,
+            modality=modality,
+            weights=weights,
+            fusion=fusion,
+            threshold=threshold,
+            ranking=RankingOptions.of(self.settings) if ranking is None else ranking,
         )
         ranked = retriever.rank(question)
         return Hits(to_hits(ranked.nodes), ranked.seconds)
@@ -181,8 +191,12 @@ class Corpus:
         k: int | None = None,
         filters: str = "",
         llm: str | LLM | None = None,
+        ranking: RankingOptions | None = None,
     ) -> Answer:
-        """Answer a question from the documents, with citations. Without an LLM the answer quotes them."""
+        """Answer a question from the documents, with citations. Without an LLM the answer quotes them.
+
+        `ranking` as in `search`.
+        """
         from rag.answer import Answerer
 
         if not question.strip():
@@ -190,7 +204,8 @@ class Corpus:
                 "an empty question", "allowed: words, and with --image FILE a picture beside them", "give QUESTION"
             )
         settings = self.settings
-        hits = self.search(question, image=image, k=settings.passages if k is None else k, filters=filters)
+        count = settings.passages if k is None else k
+        hits = self.search(question, image=image, k=count, filters=filters, ranking=ranking)
         answerer = Answerer(
             self._llm(llm),
             max_pictures=settings.max_pictures,
@@ -200,21 +215,14 @@ class Corpus:
         return answerer.answer(question, hits, passages=self.passages(hits), image=image)
 
     def passages(self, hits: Sequence[Hit]) -> dict[str, str]:
-        """The text of each hit with its neighbours before and after, by hit id; for a picture the text around it."""
-        from llama_index.core.schema import MetadataMode, NodeRelationship, RelatedNodeInfo
+        """The text of each hit, best first, with the passages before and after, by hit id; see `rag.answer.neighbours`.
+
+        No text comes twice: a neighbour that is a hit itself is left to its own place.
+        """
+        from rag.answer.neighbours import with_neighbours
 
         nodes = {node.node_id: node for node in self.store.get_nodes([hit.id for hit in hits], with_vectors=False)}
-        beside: dict[str, list[str]] = {}
-        for id_, node in nodes.items():
-            related = [node.relationships.get(side) for side in (NodeRelationship.PREVIOUS, NodeRelationship.NEXT)]
-            beside[id_] = [info.node_id if isinstance(info, RelatedNodeInfo) else "" for info in related]
-        wanted = sorted({id_ for ids in beside.values() for id_ in ids if id_} - set(nodes))
-        nodes |= {node.node_id: node for node in self.store.get_nodes(wanted, with_vectors=False)}
-        texts = {id_: node.get_content(MetadataMode.NONE) for id_, node in nodes.items()}
-        return {
-            id_: "\n\n".join(text for part in (before, id_, after) if (text := texts.get(part, "")))
-            for id_, (before, after) in beside.items()
-        }
+        return with_neighbours(self.store, [nodes[hit.id] for hit in hits if hit.id in nodes])
 
     def status(self) -> dict[str, Any]:
         """What the collection holds, as `triptych status --json` prints it."""
@@ -252,32 +260,40 @@ class Corpus:
         fusion: str | None = None,
         threshold: float | None = None,
         depth: int | None = None,
+        ranking: RankingOptions | None = None,
     ) -> FusionRetriever:
-        """A LlamaIndex retriever over this corpus."""
+        """A LlamaIndex retriever over this corpus: the fused ranking as it is, unless `ranking` asks for more."""
         from rag.retriever import FusionRetriever
 
         settings = self.settings
+        k = settings.k if k is None else k
         return FusionRetriever(
             self.store,
             self.encoder,
-            similarity_top_k=settings.k if k is None else k,
+            similarity_top_k=k,
             depth=settings.depth if depth is None else depth,
             fusion=fusion or settings.fusion,
             weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),
+            stages=() if ranking is None else ranking.stages(self.store, k, self._judge),
             threshold=settings.threshold if threshold is None else threshold,
         )
 
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:
         """A LlamaIndex query engine that sends passages and pictures to a multimodal LLM.
 
+        `retrieval` as in `as_retriever`; `node_postprocessors` are LlamaIndex's, or `rag.answer.neighbours.Neighbours`.
         LlamaIndex sends pictures to chat models only; one that completes text is sent the passages and the captions.
         """
         from llama_index.core.query_engine import RetrieverQueryEngine
 
         model = self._required_llm(llm)
+        postprocessors = retrieval.pop("node_postprocessors", None)
         return RetrieverQueryEngine.from_args(
-            self.as_retriever(**retrieval), llm=model, multimodal=model.metadata.is_chat_model
+            self.as_retriever(**retrieval),
+            llm=model,
+            multimodal=model.metadata.is_chat_model,
+            node_postprocessors=postprocessors,
         )
 
     def as_chat_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseChatEngine:
@@ -315,6 +331,19 @@ class Corpus:
         if modality:
             parts.append(Comparison("modality", "=", modality))
         return And(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
+
+    def _judge(self, name: str) -> Judge:
+        """The reranker `name`, kept for the next question."""
+        if name not in self._judges:
+            if name == "llm":
+                from rag.answer import LLMJudge
+
+                self._judges[name] = LLMJudge(self._required_llm(None), self.settings.token_budget)
+            else:
+                from rag.encoders.cross_encoder import CrossEncoder
+
+                self._judges[name] = CrossEncoder(name, self.settings.device)
+        return self._judges[name]
 
     def _llm(self, llm: str | LLM | None) -> LLM | None:
         from rag.answer import load_llm

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     fusion: str = "calibrated"
     weights: dict[Leg, float] = Field(default_factory=dict)
     """Weight per leg; legs not named weigh 1."""
+    collapse: bool = True
+    """Whether `search` and `ask` fold near-duplicates into the best of them."""
+    rerank: str = ""
+    """`llm`, or the folder or Hugging Face id of a cross-encoder; empty for none."""
+    rerank_depth: int = Field(default=50, ge=1)
+    """Hits that are reranked."""
     threshold: float = Field(default=0.0, ge=0, le=1)
     """Confidence below which a hit is left out."""
 

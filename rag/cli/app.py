@@ -28,6 +28,7 @@ from rag.cli.options import (
     pairs,
     pictures_option,
     print_json,
+    ranking_options,
     sheet_option,
     term_options,
     terms_of,
@@ -105,6 +106,7 @@ def ingest(
 @click.option("--modality", type=click.Choice(["text", "image"]), help="Only passages, or only pictures.")
 @weights_option
 @fusion_option
+@ranking_options
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Leave out hits of lower confidence, as in 0.3 [0]."
 )
@@ -126,6 +128,7 @@ def search(
     modality: str | None,
     weights: dict[str, float],
     fusion: str | None,
+    ranking: dict[str, Any],
     threshold: float | None,
     explain: bool,
     pictures: str,
@@ -133,6 +136,8 @@ def search(
     as_json: bool,
 ) -> None:
     """Rank passages and pictures for a question in words, as a picture, or both."""
+    from rag.ranking import RankingOptions
+
     if sheet is not None:
         from rag.sheet import check_target
 
@@ -146,6 +151,7 @@ def search(
             modality=modality or "",
             weights=weights,
             fusion=fusion,
+            ranking=RankingOptions.of(opened.settings, **ranking),
             threshold=threshold,
             terms=terms_of(term, minus, like),
         )
@@ -167,6 +173,7 @@ def search(
 @click.option("--llm", metavar="NAME", help="Name of the model; `extractive` quotes the documents without one.")
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits that the answer is given [8].")
 @filter_option
+@ranking_options
 @json_option
 def ask(
     question: str,
@@ -177,11 +184,15 @@ def ask(
     llm: str | None,
     k: int | None,
     filters: str,
+    ranking: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Answer a question from the documents, with citations and pictures."""
+    from rag.ranking import RankingOptions
+
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
-        answer = opened.ask(question, image=image, k=k, filters=filters, llm=llm)
+        options = RankingOptions.of(opened.settings, **ranking)
+        answer = opened.ask(question, image=image, k=k, filters=filters, llm=llm, ranking=options)
     if as_json:
         print_json(answer.to_json())
     else:
