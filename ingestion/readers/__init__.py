@@ -22,12 +22,21 @@ from rag.errors import SourceError
 __all__ = ["READERS", "linked_files", "read", "reader_name"]
 
 _SUFFIXES: Final = {
-    "text": ".txt .text .rst .adoc .asciidoc",
+    "text": ".txt .text .log",
+    "rst": ".rst .rest",
+    "asciidoc": ".adoc .asciidoc",
     "markdown": ".md .markdown .mdown .mkd .rmd .qmd",
     "html": ".html .htm .xhtml",
     "pdf": ".pdf",
-    "docx": ".docx .docm .dotx",
-    "pptx": ".pptx .pptm .ppsx .potx",
+    "docx": ".docx .docm .dotx .dotm",
+    "pptx": ".pptx .pptm .ppsx .ppsm .potx .potm",
+    "xlsx": ".xlsx .xlsm .xltx .xltm",
+    "odf": ".odt .ott .odp .otp .ods .ots",
+    "epub": ".epub",
+    "csv": ".csv .tsv .tab",
+    "eml": ".eml .mht .mhtml",
+    "ipynb": ".ipynb",
+    "legacy": ".doc .dot .xls .xlt .ppt .pps .pot .msg .xlsb",
     "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .tif .tiff .bmp .dib .avif .jp2 .ppm .pgm .pbm .pnm",
 }
 READERS: Final = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}

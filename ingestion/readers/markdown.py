@@ -34,18 +34,27 @@ def read(path: Path, root: Path) -> ParsedDocument:
     text = load_text(path)
     note_lost(text, builder)
     body, metadata = _split_front_matter(text, builder)
-    soup = html.parse(_renderer().render(body))
-    html.add_html(soup, builder, path.parent, root)
+    add_markdown(body, builder, html.local(builder, path.parent, root))
     title = metadata.pop("title", None)
     if not isinstance(title, str) or not one_line(title):
         title = next((block.text for block in builder.items if getattr(block, "kind", "") == "heading"), path.stem)  # type: ignore[union-attr]
     return builder.document(title, "text/markdown", metadata)
 
 
+def add_markdown(text: str, builder: Builder, show: html.Show) -> None:
+    """Add Markdown without front matter to `builder`, its pictures by `show`."""
+    html.add_html(html.parse(_renderer().render(text)), builder, show)
+
+
 def linked(path: Path, root: Path) -> tuple[Path, ...]:
     """The local pictures that the document shows."""
     body, _ = _split_front_matter(load_text(path), Builder())
-    return html.linked_in(html.parse(_renderer().render(body)), path.parent, root)
+    return local_pictures(body, path.parent, root)
+
+
+def local_pictures(text: str, base: Path, root: Path) -> tuple[Path, ...]:
+    """The local pictures that Markdown shows."""
+    return html.linked_in(html.parse(_renderer().render(text)), base, root)
 
 
 def _renderer() -> MarkdownIt:
