@@ -37,7 +37,7 @@ def plain(text: str, attributes: Mapping[str, str], told: set[str] | None) -> st
 
 
 def _linked(address: str, label: str, told: set[str] | None) -> str:
-    label = label.rstrip("^").partition(",window=")[0].strip("\"")
+    label = label.rstrip("^").partition(",window=")[0].strip('"')
     if not label:
         return address.removeprefix("mailto:")
     return label + (address_suffix(label, address, told) if told is not None else "")

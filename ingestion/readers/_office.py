@@ -29,10 +29,7 @@ C: Final = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 R: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _STRICT: Final = b"http://purl.oclc.org/ooxml/"
 _MAX_POINTS: Final = 2000
-_PLOTS: Final = frozenset(
-    f"{C}{kind}Chart"
-    for kind in "area area3D line line3D stock radar scatter pie pie3D doughnut bar bar3D surface bubble".split()
-)
+_PLOT: Final = re.compile(r"(area|line|stock|radar|scatter|pie|doughnut|bar|surface|bubble)(?:3D)?Chart")
 
 
 def open_package(path: Path, opener: Callable[[Any], Any]) -> Any:
@@ -100,8 +97,8 @@ def add_chart(builder: Builder, space: Any) -> None:
     rows += [
         [categories.get(index, str(index + 1)), *(column.get(index, "") for column in columns)] for index in indexes
     ]
-    plots = [plot.tag.removeprefix(C).removesuffix("Chart") for plot in space.iterfind(f"{C}chart/{C}plotArea/*")]
-    kinds = [f"{plot.removesuffix('3D')} chart" for plot in plots if f"{C}{plot}Chart" in _PLOTS]
+    plots = (_PLOT.fullmatch(plot.tag.removeprefix(C)) for plot in space.iterfind(f"{C}chart/{C}plotArea/{C}*"))
+    kinds = [f"{plot[1]} chart" for plot in plots if plot]
     told = " – ".join(filter(None, (title, axes)))
     add_table(builder, rows, f"{told} ({', '.join(dict.fromkeys(kinds))})" if kinds else told)
 
@@ -126,3 +123,11 @@ def _number(value: str) -> str:
         return f"{float(value):.10g}" if re.fullmatch(r"-?\d+\.\d{9,}(?:[eE][-+]?\d+)?", value) else value
     except ValueError:
         return value
+
+
+def add_diagram(builder: Builder, data: Any) -> None:
+    """The words of a SmartArt diagram, from the root of its data part, as a list in the order of its points."""
+    for point in data.iter("{http://schemas.openxmlformats.org/drawingml/2006/diagram}pt"):
+        for paragraph in point.iter(f"{A}p"):
+            words = one_line("".join(t.text or "" for t in paragraph.iter(f"{A}t")))
+            builder.text(f"- {words}" if words else "", "list")

@@ -31,7 +31,7 @@ MAX_MEMBERS: Final = 20_000
 MAX_XML: Final = 128 * 2**20
 """Bytes of one part that is parsed into a tree, which takes several times as much memory."""
 
-_PICTURES: Final = tuple(f".{suffix}" for suffix in "png jpg jpeg gif bmp tif tiff webp svg emf wmf svm".split())
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".emf", ".wmf", ".svm")
 _HEAD: Final = 1 << 16
 _DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.I)
 
@@ -124,5 +124,11 @@ def count_unshown(archive: zipfile.ZipFile, shown: Collection[str], builder: Bui
     """Count the pictures of the archive that were not met on any page, so that nothing is lost in silence."""
     for info in archive.infolist():
         if info.filename.lower().endswith(_PICTURES) and info.filename not in shown and info.file_size:
-            thumbnail = "thumbnail" in info.filename.lower()
-            builder.junk("thumbnails of the document itself" if thumbnail else "in the file, but on none of its pages")
+            builder.junk(unshown_reason(info.filename))
+
+
+def unshown_reason(name: str) -> str:
+    """Why a picture of a package is not one of the document."""
+    return (
+        "thumbnails of the document itself" if "thumbnail" in name.lower() else "in the file, but on none of its pages"
+    )

@@ -26,9 +26,7 @@ INLINE_IMAGE: Final = re.compile(r"image:([^:\s\[][^\[]*)\[([^\]]*)\]")
 _FENCE: Final = re.compile(r"(-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|```\w*|[|,:!]===+)\s*$")
 _DIRECTIVE: Final = re.compile(r"(include|ifdef|ifndef|ifeval|endif)::(\S*)\[.*\]\s*$")
 _SILENT: Final = re.compile(r"(?:toc|anchor)::.*\[.*\]$|'{3,}$|<{3,}$|//(?!/)|\[\[[^\]]*\]\]$")
-_CELL: Final = re.compile(
-    r"(?:(?:^|(?<=[\s|]))(?:(\d+)?(?:\.(\d+))?([+*]))?[<^>]?(?:\.[<^>])?[adehlmsv]?(?<!\s))?\|"
-)
+_CELL: Final = re.compile(r"(?:(?:^|(?<=[\s|]))(?:(\d+)?(?:\.(\d+))?([+*]))?[<^>]?(?:\.[<^>])?[adehlmsv]?(?<!\s))?\|")
 """A cell's beginning, with its span or repetition, alignment and style."""
 _CODE: Final = ("----", "....", "```")
 _DOCUMENT_FIELDS: Final = ("author", "revdate", "revnumber", "description", "keywords", "lang")
@@ -91,15 +89,12 @@ class _Reader:
 
     def line(self, line: str, lines: list[str], at: int) -> None:
         """One line outside of delimited blocks."""
-        if not line.strip():
+        if line.strip() in ("", "+"):
             self.flush()
-        elif directive := _DIRECTIVE.match(line):
-            if directive[1] == "include":
-                self.builder.omit(f"include {directive[2]}", "files that a document names are not read into it")
+        elif _SILENT.match(line) or self.directive(line):
+            return
         elif (attribute := _ATTRIBUTE.match(line)) and not self.paragraph:
             self.attributes[attribute[1].strip("!").lower()] = plain(attribute[2] or "", self.attributes, None)
-        elif _SILENT.match(line):
-            return
         elif (heading := _HEADING.match(line)) and not self.paragraph:
             self.heading(len(heading[1]), heading[2], lines, at)
         elif re.fullmatch(r"\[[^\]]*\]", line) and not self.paragraph:
@@ -109,10 +104,10 @@ class _Reader:
         elif image := _BLOCK_IMAGE.match(line):
             self.flush()
             self.image(image[1], image[2], self.taken())
-        elif line == "+":
-            self.flush()
         elif line.startswith("|") and line.count("|") > 1 and not self.paragraph:
-            self.builder.text(" | ".join(plain(cell, self.attributes, self.told) for cell in line.strip("|").split("|")))
+            self.builder.text(
+                " | ".join(plain(cell, self.attributes, self.told) for cell in line.strip("|").split("|"))
+            )
         elif item := _LIST.match(line):
             self.flush()
             self.item = self.mark(item[2], len(item[1].expandtabs()))
@@ -124,6 +119,13 @@ class _Reader:
         else:
             self.paragraph.append(line)
 
+    def directive(self, line: str) -> bool:
+        """Whether the line is a directive: conditions hold, includes are named as left out."""
+        directive = _DIRECTIVE.match(line)
+        if directive and directive[1] == "include":
+            self.builder.omit(f"include {directive[2]}", "files that a document names are not read into it")
+        return directive is not None
+
     def heading(self, level: int, words: str, lines: list[str], at: int) -> None:
         """A section; the first of level 1 is the title, and the lines right under it are author and revision."""
         words = plain(words, self.attributes, self.told)
@@ -133,7 +135,11 @@ class _Reader:
             self.title = words
             for number, key in ((1, "author"), (2, "revdate")):
                 line = lines[at + number].strip() if at + number < len(lines) else ""
-                if not line or line.startswith(":") or (number == 1 and not re.fullmatch(r"[\w .;'-]+(<[^>]*>)?", line)):
+                if (
+                    not line
+                    or line.startswith(":")
+                    or (number == 1 and not re.fullmatch(r"[\w .;'-]+(<[^>]*>)?", line))
+                ):
                     break
                 self.attributes[key] = re.sub(r"\s*<[^>]*>", "", line)
                 lines[at + number] = "//"
@@ -143,7 +149,9 @@ class _Reader:
         """What stands before an item, indented by its depth. A mark that is not open yet opens a list within."""
         ordered = mark[0] == "." or mark[-1] == "."
         kind = "1." if mark[0] != "." and ordered else mark
-        level = next((at for at, (known, column, _) in enumerate(self.lists) if (known, column) == (kind, indent)), None)
+        level = next(
+            (at for at, (known, column, _) in enumerate(self.lists) if (known, column) == (kind, indent)), None
+        )
         if level is None:
             level = len(self.lists)
             self.lists.append((kind, indent, 0))
@@ -283,4 +291,3 @@ def _regrouped(parsed: list[list[Cell]], columns: int) -> list[list[Cell]]:
             taken[len(rows) - 1 + below] = taken.get(len(rows) - 1 + below, 0) + cell.columns
         rows[-1].append(cell)
     return rows
-

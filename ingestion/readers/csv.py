@@ -29,7 +29,7 @@ def read(path: Path, root: Path) -> ParsedDocument:
 
 
 def _rows(text: str, path: Path) -> Iterator[list[str]]:
-    """The rows; a stray quote must not swallow the rest of the file, so that what the parser refuses is read plainly."""
+    """The rows; where the parser refuses the quotes, they are read as any other sign."""
     lines = text.replace("\x00", "").splitlines(keepends=True)
     delimiter = delimiter_of(text[:_SAMPLE], path.suffix.lower())
     csv.field_size_limit(_MAX_FIELD)

@@ -4,6 +4,7 @@ each read by its own reader.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import email.policy
 import re
@@ -57,10 +58,8 @@ def _headers(message: Message) -> dict[str, Any]:
         people = [one_line(person) for person in re.split(r",(?=[^,]*@)", _header(message, name)) if person.strip()]
         if people:
             found[name] = people[0] if len(people) == 1 else people
-    try:
+    with contextlib.suppress(*_MALFORMED):
         found["date"] = parsedate_to_datetime(_header(message, "date")).isoformat()
-    except _MALFORMED:
-        pass
     return found
 
 

@@ -142,7 +142,9 @@ class _Book:
                 fields.setdefault(_SCALARS[name], value)
             elif value and name in _LISTS:
                 fields.setdefault(_LISTS[name], []).append(value)
-        return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in fields.items()}
+        return {
+            key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in fields.items()
+        }
 
 
 def _netloc(src: str) -> str:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
@@ -19,7 +17,8 @@ from bs4.element import NavigableString, PreformattedString
 from bs4.exceptions import ParserRejectedMarkup
 
 from ingestion.document import BlockKind, ParsedDocument, one_line
-from ingestion.readers._builder import Builder, resolve_link
+from ingestion.readers._builder import Builder
+from ingestion.readers._html_pictures import Show, addresses, as_img, linked_in, local
 from ingestion.readers._links import address_suffix
 from ingestion.readers._tables import Cell, add_table, spread
 from rag.errors import SourceError
@@ -40,10 +39,6 @@ _MAX_DEPTH: Final = 120
 """Deeper nesting is flattened to its text: a page made to exhaust the stack must not."""
 
 
-Show: TypeAlias = Callable[[Sequence[str], str, str], None]
-"""Adds the picture at the first of its addresses that leads to one, with its alt text and caption, or says why not."""
-
-
 def read(path: Path, root: Path) -> ParsedDocument:
     """Raises SourceError where the file cannot be opened."""
     soup = _soup(path)
@@ -61,13 +56,6 @@ def linked(path: Path, root: Path) -> tuple[Path, ...]:
     return linked_in(_soup(path), path.parent, root)
 
 
-def linked_in(soup: BeautifulSoup, base: Path, root: Path) -> tuple[Path, ...]:
-    """The local pictures among the `img` elements of `soup`."""
-    _as_img(soup)
-    found = (_first_local(addresses(img), base, root)[1] for img in soup.find_all("img"))
-    return tuple(path for path in found if path is not None)
-
-
 def parse(markup: str | bytes) -> BeautifulSoup:
     """`markup` as a tree. lxml accepts anything; its remarks about XML and file names are not for our users."""
     with warnings.catch_warnings():
@@ -83,25 +71,6 @@ def _soup(path: Path) -> BeautifulSoup:
         return parse(path.read_bytes())
     except OSError as exc:
         raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
-
-
-def local(builder: Builder, base: Path, root: Path) -> Show:
-    """Pictures lie in files: relative addresses are seen from the folder `base`, and end under `root`."""
-    return partial(_show_local, builder, base, root)
-
-
-def _show_local(builder: Builder, base: Path, root: Path, sources: Sequence[str], alt: str, caption: str) -> None:
-    builder.linked_picture(_first_local(sources, base, root)[0], base, root, alt, caption)
-
-
-def _first_local(sources: Sequence[str], base: Path, root: Path) -> tuple[str, Path | None]:
-    """The first address that leads to a picture and its file; the last address where none does."""
-    for src in sources:
-        if src[:5].lower() == "data:":
-            return src, None
-        if isinstance(found := resolve_link(src, base, root), Path):
-            return src, found
-    return (sources[-1] if sources else ""), None
 
 
 def title_of(soup: BeautifulSoup) -> str:
@@ -127,63 +96,14 @@ def add_html(soup: BeautifulSoup, builder: Builder, show: Show) -> None:
     base = soup.find("base", href=True)
     prefix = str(base["href"]) if isinstance(base, Tag) else ""
     walker = _Walker(builder, show, prefix if urlsplit(prefix).scheme in ("http", "https") else "")
-    _as_img(soup)
+    as_img(soup)
     for noise in [*soup(_NOISE), *soup.find_all(role=["navigation", "search"])]:
+        if noise.name != "noscript":  # repeats what a script would load
+            for _ in noise.find_all("img"):
+                builder.junk("in menus and search forms")
         noise.extract()
     walker.children(soup, 0)
     walker.flush()
-
-
-def _as_img(soup: BeautifulSoup) -> None:
-    """Let pictures in other elements be `img`: the only picture of an inline drawing (covers of books are made so), an
-    `object` or `input` that is a picture."""
-    for svg in soup.find_all("svg"):
-        images = [image for image in svg.find_all("image") if image.get("xlink:href") or image.get("href")]
-        for image in images:
-            title = svg.find("title")
-            src = str(image.get("href") or image.get("xlink:href"))
-            words = one_line(title.get_text(" ")) if isinstance(title, Tag) else str(svg.get("aria-label") or "")
-            svg.insert_before(soup.new_tag("img", attrs={"src": src, "alt": words}))
-    for tag in soup.find_all("object"):
-        if str(tag.get("type") or "").startswith("image/") and tag.get("data"):
-            img = soup.new_tag("img", attrs={"src": str(tag["data"]), "alt": one_line(tag.get_text(" "))})
-            tag.replace_with(img)
-    for tag in soup.find_all("input", type="image", src=True):
-        tag.replace_with(soup.new_tag("img", attrs={"src": str(tag["src"]), "alt": str(tag.get("alt") or "")}))
-
-
-def addresses(img: Tag) -> list[str]:
-    """The addresses of a picture, the largest first: those of its `srcset`, of the `picture` around it, and its `src`,
-    also where it is loaded lazily."""
-    lazy = next((value for key in _LAZY if (value := str(img.get(key) or "").strip())), "")
-    plain = str(img.get("src") or "").strip()
-    # What stands in `src` until a script replaces it is a spacer.
-    plain = lazy if not plain or (lazy and plain[:5].lower() == "data:") else plain
-    sets = [str(img.get("srcset") or img.get("data-srcset") or "")]
-    picture = img.find_parent("picture")
-    if picture is not None:
-        sources = (tag for tag in picture.find_all("source") if _decodes(str(tag.get("type") or "")))
-        sets += [str(source.get("srcset") or source.get("data-srcset") or "") for source in sources]
-    sized = [(1.0, plain)] if plain else []
-    sized += [candidate for text in sets for candidate in _candidates(text)]
-    return list(dict.fromkeys(address for _, address in sorted(sized, key=lambda pair: -pair[0])))
-
-
-_LAZY: Final = ("data-src", "data-original", "data-lazy-src")
-
-
-def _decodes(mime: str) -> bool:
-    return mime.partition(";")[0].strip() in ("", "image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
-
-
-def _candidates(srcset: str) -> Iterator[tuple[float, str]]:
-    """(size, address) of each candidate of a `srcset`: its width in pixels, or its density. An address may hold commas,
-    as data: URIs do, but ends at white space."""
-    for match in re.finditer(r"([^\s,]\S*[^\s,])(?:\s+([\d.]+)([wx]))?\s*(?:,|$)", srcset):
-        try:
-            yield float(match[2] or 1), match[1]
-        except ValueError:
-            continue
 
 
 class _Walker:
@@ -226,12 +146,8 @@ class _Walker:
             self.heading(tag, _HEADINGS[name])
         elif name == "img":
             self._after.append(tag)
-        elif name == "br":
-            self._inline.append("\n")
-        elif name == "input":
-            self._inline.append("[x] " if tag.has_attr("checked") else "[ ] ")
-        elif name == "math":
-            self._inline.append(f" {_formula(tag)} ")
+        elif name in ("br", "input", "math"):
+            self._inline.append(_sign(tag, name))
         elif name == "pre":
             self.flush()
             self.builder.text(tag.get_text(), "code")
@@ -314,8 +230,7 @@ class _Walker:
             return src
 
     def table(self, tag: Tag, depth: int) -> None:
-        """A table as lines of cells, with the tables in its cells after it; one without more than one cell in a row only
-        lays out the page."""
+        """A table as lines of cells, then the tables in its cells; one of single cells only lays out the page."""
         self.flush()
         rows = [row for row in tag.find_all("tr") if row.find_parent("table") is tag]
         cells = [row.find_all(["td", "th"], recursive=False) for row in rows]
@@ -345,10 +260,21 @@ class _Walker:
     def cell(self, tag: Tag) -> Cell:
         """A cell's words, with line breaks as spaces, and its reach."""
         for box in tag.find_all("input", type=["checkbox", "radio"]):
-            box.replace_with("[x] " if box.has_attr("checked") else "[ ] ")
+            box.replace_with(_box(box))
         for math in tag.find_all("math"):
             math.replace_with(f" {_formula(math)} ")
         return Cell(one_line(_inline_text(tag)), _number(tag.get("colspan")), _number(tag.get("rowspan")))
+
+
+def _sign(tag: Tag, name: str) -> str:
+    """What an element without text of its own says within a line."""
+    if name == "br":
+        return "\n"
+    return f" {_formula(tag)} " if name == "math" else _box(tag)
+
+
+def _box(tag: Tag) -> str:
+    return "[x] " if tag.has_attr("checked") else "[ ] "
 
 
 def _inline_text(tag: Tag) -> str:

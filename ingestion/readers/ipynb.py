@@ -17,6 +17,7 @@ from typing import Any, Final
 from ingestion.document import ParsedDocument, one_line
 from ingestion.readers import html
 from ingestion.readers._builder import Builder
+from ingestion.readers._html_pictures import Show, local
 from ingestion.readers.markdown import add_markdown, local_pictures
 from ingestion.readers.text import load_text
 from rag.errors import SourceError
@@ -33,7 +34,7 @@ def read(path: Path, root: Path) -> ParsedDocument:
     """Raises SourceError where the file cannot be opened or is no notebook."""
     builder = Builder()
     notebook = _load(path)
-    show = html.local(builder, path.parent, root)
+    show = local(builder, path.parent, root)
     for cell in _cells(notebook):
         _cell(cell, builder, show)
     about = notebook.get("metadata")
@@ -70,8 +71,7 @@ def _cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _metadata(about: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    kernel = about.get("kernelspec") if isinstance(about.get("kernelspec"), dict) else {}
-    info = about.get("language_info") if isinstance(about.get("language_info"), dict) else {}
+    kernel, info = _dict(about.get("kernelspec")), _dict(about.get("language_info"))
     authors = [author.get("name") for author in _list(about.get("authors")) if isinstance(author, dict)]
     fields = {"title": about.get("title"), "programming_language": kernel.get("language") or info.get("name")}
     found |= {key: one_line(value) for key, value in fields.items() if isinstance(value, str) and value.strip()}
@@ -79,11 +79,13 @@ def _metadata(about: dict[str, Any]) -> dict[str, Any]:
     return found | ({"author": names[0] if len(names) == 1 else names} if names else {})
 
 
-def _cell(cell: dict[str, Any], builder: Builder, show: html.Show) -> None:
+def _cell(cell: dict[str, Any], builder: Builder, show: Show) -> None:
     kind, source = cell.get("cell_type"), _joined(cell.get("source", cell.get("input")))
     if kind == "markdown":
         attachments = cell.get("attachments")
-        add_markdown(source, builder, partial(_show, builder, show, attachments if isinstance(attachments, dict) else {}))
+        add_markdown(
+            source, builder, partial(_show, builder, show, attachments if isinstance(attachments, dict) else {})
+        )
     elif kind == "heading":
         builder.heading(source, int(cell.get("level", 1)))
     elif kind == "code":
@@ -96,7 +98,7 @@ def _cell(cell: dict[str, Any], builder: Builder, show: html.Show) -> None:
 
 
 def _show(
-    builder: Builder, show: html.Show, attachments: dict[str, Any], sources: Sequence[str], alt: str, caption: str
+    builder: Builder, show: Show, attachments: dict[str, Any], sources: Sequence[str], alt: str, caption: str
 ) -> None:
     """A picture of a Markdown cell: attached to the cell, or like any other."""
     for src in sources:
@@ -109,7 +111,7 @@ def _show(
     show(sources, alt, caption)
 
 
-def _output(output: dict[str, Any], builder: Builder, show: html.Show) -> None:
+def _output(output: dict[str, Any], builder: Builder, show: Show) -> None:
     """One output: the picture if there is one, else the richest text."""
     kind = output.get("output_type")
     if kind == "stream":
@@ -131,7 +133,13 @@ def _output(output: dict[str, Any], builder: Builder, show: html.Show) -> None:
 
 
 def _old_bundle(output: dict[str, Any]) -> dict[str, Any]:
-    names = {"png": "image/png", "jpeg": "image/jpeg", "svg": "image/svg+xml", "html": "text/html", "text": "text/plain"}
+    names = {
+        "png": "image/png",
+        "jpeg": "image/jpeg",
+        "svg": "image/svg+xml",
+        "html": "text/html",
+        "text": "text/plain",
+    }
     return {names[key]: value for key, value in output.items() if key in names}
 
 
@@ -164,3 +172,7 @@ def _joined(value: Any) -> str:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

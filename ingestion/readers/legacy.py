@@ -36,5 +36,7 @@ def read(path: Path, root: Path) -> NoReturn:
     found = None
     if data.startswith(OLE):
         found = next((told for name, told in _KINDS.items() if name.encode("utf-16-le") in data), None)
-    kind, advice = found or _BY_SUFFIX.get(path.suffix.lower(), ("is an old binary Office file or encrypted", "save it anew"))
+    kind, advice = found or _BY_SUFFIX.get(
+        path.suffix.lower(), ("is an old binary Office file or encrypted", "save it anew")
+    )
     raise SourceError(f"{path} {kind}", "unencrypted files of open formats are read", advice)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ingestion.document import ParsedDocument, one_line
 from ingestion.readers import html
 from ingestion.readers._builder import Builder, resolve_link
+from ingestion.readers._html_pictures import local
 from ingestion.readers._links import address_suffix
 from ingestion.readers._tables import Cell, add_table, spread
 from ingestion.readers.text import load_text, note_lost
@@ -38,7 +39,7 @@ _MAX_DEPTH: Final = 5
 _UNKNOWN: Final = re.compile(r"\.\. ([\w:+.-]+)::[ \t]*(.*)\n?((?:.*\n?)*)")
 _ROLE: Final = re.compile(r"(?::[\w:+.-]+:)?`~?!?([^`<]*?)(?:\s*<[^`>]*>)?`(?:__?|:[\w:+.-]+:)?|[*|_]+")
 _NAVIGATION: Final = frozenset(
-    "toctree include literalinclude index highlight currentmodule module tabularcolumns default-domain".split()
+    {"toctree", "include", "literalinclude", "index", "highlight", "currentmodule", "module", "default-domain"}
 )
 _DOCINFO: Final = ("author", "date", "version", "status", "organization", "copyright")
 
@@ -86,7 +87,7 @@ class _Reader:
 
     def first_heading(self) -> str:
         """The words of the first heading."""
-        return next((b.text for b in self.builder.items if getattr(b, "kind", "") == "heading"), "")  # type: ignore[union-attr]
+        return next((b.text for b in self.builder.items if getattr(b, "kind", "") == "heading"), "")  # type: ignore[union-attr,]
 
     def document(self, tree: Any) -> None:
         """The whole tree; the title of the document is its outermost section."""
@@ -200,7 +201,7 @@ class _Reader:
     def on_raw(self, node: Any) -> None:
         """HTML is read as HTML; what is meant for printers is left out."""
         if "html" in node.get("format", "").split():
-            html.add_html(html.parse(node.astext()), self.builder, html.local(self.builder, self.base, self.root))
+            html.add_html(html.parse(node.astext()), self.builder, local(self.builder, self.base, self.root))
 
     def on_system_message(self, node: Any) -> None:
         """What docutils did not understand: the content of an unknown directive is text like any other."""
@@ -262,4 +263,3 @@ def _is_inline(node: Any) -> bool:
     from docutils import nodes
 
     return isinstance(node, nodes.Inline | nodes.Text | nodes.image)
-

@@ -201,7 +201,12 @@ def _notes(archive: zipfile.ZipFile, related: list[tuple[str, str]], builder: Bu
         if kind == "threadedComment":
             for comment in tree.iter(f"{_T}threadedComment"):
                 threaded.add(comment.get("ref", ""))
-                _note(comment.get("ref", ""), persons.get(comment.get("personId", ""), ""), comment.findtext(f"{_T}text") or "", builder)
+                _note(
+                    comment.get("ref", ""),
+                    persons.get(comment.get("personId", ""), ""),
+                    comment.findtext(f"{_T}text") or "",
+                    builder,
+                )
             continue
         authors = [author.text or "" for author in tree.iter(f"{_S}author")]
         for comment in tree.iter(f"{_S}comment"):
