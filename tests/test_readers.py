@@ -297,7 +297,7 @@ def test_content_decides_where_the_suffix_lies(tmp_path: Path):
 
 
 def test_unknown_suffixes_have_no_reader(tmp_path: Path):
-    assert reader_name(Path("a.xlsx")) is None
+    assert reader_name(Path("a.xyz")) is None
     assert reader_name(Path("A.MD")) == "markdown"
     with pytest.raises(SourceError, match="unknown kind"):
         read(write(tmp_path / "a.xyz", "x"))
@@ -306,7 +306,7 @@ def test_unknown_suffixes_have_no_reader(tmp_path: Path):
 def test_an_empty_or_absent_file_is_told(tmp_path: Path):
     for suffix in READERS:
         path = write(tmp_path / f"empty{suffix}", b"")
-        if READERS[suffix] in ("text", "markdown", "html"):
+        if READERS[suffix] in ("text", "markdown", "html", "csv", "rst", "asciidoc"):
             assert read(path).items == ()
         else:
             with pytest.raises(SourceError):

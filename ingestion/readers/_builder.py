@@ -60,9 +60,9 @@ class Builder:
         self._headings.clear()
 
     def text(self, text: str, kind: BlockKind = "paragraph") -> None:
-        """Add text; blank text is nothing. Code keeps its indentation."""
+        """Add text; blank text is nothing. Code and items of lists keep their indentation."""
         text = tidy(text)
-        if kind != "code":
+        if kind not in ("code", "list"):
             text = text.lstrip()
         if text:
             self.items.append(Block(text, self.section, self.page, kind))

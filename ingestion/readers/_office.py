@@ -93,14 +93,15 @@ def add_chart(builder: Builder, space: Any) -> None:
         categories |= _points(series.find(f"{C}cat")) or _points(series.find(f"{C}xVal"))
         columns.append(_points(series.find(f"{C}val")) or _points(series.find(f"{C}yVal")))
     indexes = sorted({*categories, *(index for column in columns for index in column)})
-    rows = [["", *names]] if names else []
+    rows = [["", *names]] if indexes else []
     rows += [
         [categories.get(index, str(index + 1)), *(column.get(index, "") for column in columns)] for index in indexes
     ]
     plots = (_PLOT.fullmatch(plot.tag.removeprefix(C)) for plot in space.iterfind(f"{C}chart/{C}plotArea/{C}*"))
     kinds = [f"{plot[1]} chart" for plot in plots if plot]
     told = " – ".join(filter(None, (title, axes)))
-    add_table(builder, rows, f"{told} ({', '.join(dict.fromkeys(kinds))})" if kinds else told)
+    kind = ", ".join(dict.fromkeys(kinds))
+    add_table(builder, rows, f"{told} ({kind})" if told and kind else told or kind)
 
 
 def _points(source: Any | None) -> dict[int, str]:

@@ -26,7 +26,7 @@ INLINE_IMAGE: Final = re.compile(r"image:([^:\s\[][^\[]*)\[([^\]]*)\]")
 _FENCE: Final = re.compile(r"(-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|```\w*|[|,:!]===+)\s*$")
 _DIRECTIVE: Final = re.compile(r"(include|ifdef|ifndef|ifeval|endif)::(\S*)\[.*\]\s*$")
 _SILENT: Final = re.compile(r"(?:toc|anchor)::.*\[.*\]$|'{3,}$|<{3,}$|//(?!/)|\[\[[^\]]*\]\]$")
-_CELL: Final = re.compile(r"(?:(?:^|(?<=[\s|]))(?:(\d+)?(?:\.(\d+))?([+*]))?[<^>]?(?:\.[<^>])?[adehlmsv]?(?<!\s))?\|")
+_CELL: Final = re.compile(r"(?:(?:^|(?<=\s))(?:(\d+)?(?:\.(\d+))?([+*]))?[<^>]?(?:\.[<^>])?[adehlmsv]?(?<!\s))?\|")
 """A cell's beginning, with its span or repetition, alignment and style."""
 _CODE: Final = ("----", "....", "```")
 _DOCUMENT_FIELDS: Final = ("author", "revdate", "revnumber", "description", "keywords", "lang")

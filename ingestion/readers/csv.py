@@ -14,7 +14,8 @@ from ingestion.readers.text import load_text, note_lost
 
 _DELIMITERS: Final = ",;\t|"
 _SAMPLE: Final = 1 << 16
-_MAX_FIELD: Final = 1 << 20
+_MAX_LINES: Final = 100
+"""Lines of one cell. A longer one began with a stray quote, which swallowed what follows."""
 
 
 def read(path: Path, root: Path) -> ParsedDocument:
@@ -29,15 +30,15 @@ def read(path: Path, root: Path) -> ParsedDocument:
 
 
 def _rows(text: str, path: Path) -> Iterator[list[str]]:
-    """The rows; where the parser refuses the quotes, they are read as any other sign."""
+    """The rows; where quotes do not match, they are read as any other sign."""
     lines = text.replace("\x00", "").splitlines(keepends=True)
     delimiter = delimiter_of(text[:_SAMPLE], path.suffix.lower())
-    csv.field_size_limit(_MAX_FIELD)
     try:
         rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+        stray = any(cell.count("\n") > _MAX_LINES for row in rows for cell in row)
     except csv.Error:
-        rows = list(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE))
-    for row in rows:
+        stray = True
+    for row in (line.split(delimiter) for line in lines) if stray else rows:
         yield [cell.strip() for cell in row]
 
 

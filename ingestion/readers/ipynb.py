@@ -87,7 +87,8 @@ def _cell(cell: dict[str, Any], builder: Builder, show: Show) -> None:
             source, builder, partial(_show, builder, show, attachments if isinstance(attachments, dict) else {})
         )
     elif kind == "heading":
-        builder.heading(source, int(cell.get("level", 1)))
+        level = cell.get("level")
+        builder.heading(source, level if isinstance(level, int) else 1)
     elif kind == "code":
         builder.text(source, "code")
         for output in _list(cell.get("outputs")):

@@ -7,8 +7,6 @@ from typing import Final, NoReturn
 
 from rag.errors import SourceError
 
-OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""How the compound files of Microsoft Office begin: binary documents up to 2003, and encrypted ones of any year."""
 _MAX_SEARCHED: Final = 1 << 26
 
 # Names of streams, as they stand in the directory of a compound file.
@@ -28,15 +26,18 @@ _BY_SUFFIX: Final = {
     ".msg": _KINDS["__properties_version1.0"],
 }
 
+_UNKNOWN: Final = ("is an old binary Office file or encrypted", "save it anew")
+
 
 def read(path: Path, root: Path) -> NoReturn:
     """Raises SourceError, which names the kind of file and the format to save it in."""
     with path.open("rb") as file:
         data = file.read(_MAX_SEARCHED)
-    found = None
-    if data.startswith(OLE):
-        found = next((told for name, told in _KINDS.items() if name.encode("utf-16-le") in data), None)
-    kind, advice = found or _BY_SUFFIX.get(
-        path.suffix.lower(), ("is an old binary Office file or encrypted", "save it anew")
-    )
+    found = [told for name, told in _KINDS.items() if name.encode("utf-16-le") in data]
+    by_suffix = _BY_SUFFIX.get(path.suffix.lower())
+    # A document may embed others of other kinds; the suffix says which is the outer one.
+    if _KINDS["EncryptedPackage"] in found:
+        kind, advice = _KINDS["EncryptedPackage"]
+    else:
+        kind, advice = by_suffix or next(iter(found), _UNKNOWN)
     raise SourceError(f"{path} {kind}", "unencrypted files of open formats are read", advice)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from ingestion.document import ParsedDocument, one_line
+from ingestion.document import ParsedDocument, Picture, one_line
 from ingestion.readers import _zip
 from ingestion.readers._builder import Builder
 from ingestion.readers._office import DAMAGED, A, C, R, add_chart, core_metadata, damaged, open_package
@@ -39,16 +39,19 @@ def read(path: Path, root: Path) -> ParsedDocument:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            book = open_package(
-                path, lambda file: load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            archive, book = open_package(
+                path,
+                lambda file: (
+                    zipfile.ZipFile(file),
+                    load_workbook(file, read_only=True, data_only=True, keep_links=False),
+                ),
             )
-            try:
-                with zipfile.ZipFile(path) as archive:
-                    for name, part in _sheets(archive):
-                        _sheet(name, part, book, archive, builder)
-                metadata = core_metadata(book.properties)
-            finally:
-                book.close()
+            with archive:
+                for name, part in _sheets(archive):
+                    _sheet(name, part, book, archive, builder)
+                _zip.count_unshown(archive, {item.name for item in builder.items if isinstance(item, Picture)}, builder)
+            metadata = core_metadata(book.properties)
+            book.close()
     except DAMAGED as exc:
         raise damaged(path, "Excel", exc) from exc
     return builder.document(metadata.pop("title", "") or path.stem, _MIME, metadata)
