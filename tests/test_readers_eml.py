@@ -35,7 +35,8 @@ def test_headers_are_metadata_and_text(tmp_path: Path):
         ("heading", "Rain"),
         (
             "paragraph",
-            "From: Ann <ann@example.org>\nTo: Bob <bob@example.org>, Cy <cy@example.org>\nDate: 2024-05-01T09:30:00+02:00",
+            "From: Ann <ann@example.org>\nTo: Bob <bob@example.org>, Cy <cy@example.org>\n"
+            "Date: 2024-05-01T09:30:00+02:00",
         ),
         ("paragraph", "Hello Bob,"),
         ("paragraph", "it rained."),

@@ -115,10 +115,8 @@ def _sniff(path: Path, head: bytes, named: str | None) -> str | None:
         return "image"
     if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"%PDF-"):
         return "pdf"
-    if head.startswith(b"PK\x03\x04"):
-        return _office_kind(path) or named
-    if head.startswith(_OLE):
-        return "legacy"
+    if head.startswith((b"PK\x03\x04", _OLE)):
+        return "legacy" if head.startswith(_OLE) else _office_kind(path) or named
     if named in _PACKAGED and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "html"
     if named == "legacy" and head.startswith(b"MIME-Version:"):

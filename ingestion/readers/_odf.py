@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ MATH: Final = "{http://www.w3.org/1998/Math/MathML}"
 SKIPPED: Final = frozenset(
     {f"{TEXT}tracked-changes", f"{TEXT}note", f"{OFFICE}annotation", f"{OFFICE}annotation-end", f"{TEXT}ruby-text"}
 )
+_SPACE: Final = re.compile(r"[ \t\r\n]+")
 _MAX_COLUMNS: Final = 16_384
 
 
@@ -35,7 +37,7 @@ def frames_of(element: Any) -> Iterator[Any]:
 
 def text_of(element: Any, told: set[str] | None = None) -> str:
     """The words of a paragraph; frames, notes and remarks are not among them."""
-    parts = [element.text or ""]
+    parts = [_SPACE.sub(" ", element.text or "")]
     for child in element:
         tag = child.tag
         if tag == f"{TEXT}s":
@@ -50,8 +52,9 @@ def text_of(element: Any, told: set[str] | None = None) -> str:
             if tag == f"{TEXT}a" and told is not None:
                 words += address_suffix(words, child.get(f"{XLINK}href", ""), told)
             parts.append(words)
-        parts.append(child.tail or "")
-    return "".join(parts)
+        parts.append(_SPACE.sub(" ", child.tail or ""))
+    # White space of the file is one space however much there is (ODF 1.2, 6.1.2), also around what was taken out.
+    return re.sub(" {2,}", " ", "".join(parts))
 
 
 def rows_of(table: Any) -> Iterator[tuple[int, Iterator[Any]]]:
