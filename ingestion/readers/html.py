@@ -151,13 +151,13 @@ class _Walker:
         elif name == "pre":
             self.flush()
             self.builder.text(tag.get_text(), "code")
+        elif depth > _MAX_DEPTH:
+            self._inline.append(tag.get_text(" "))
+            self.builder.omit("structure", f"elements nested deeper than {_MAX_DEPTH} are kept as plain text")
         elif name == "table":
             self.table(tag, depth)
         elif name == "figure":
             self.figure(tag, depth)
-        elif depth > _MAX_DEPTH:
-            self._inline.append(tag.get_text(" "))
-            self.builder.omit("structure", f"elements nested deeper than {_MAX_DEPTH} are kept as plain text")
         elif name in _BLOCKS:
             self.block(tag, name, depth)
         else:
@@ -232,6 +232,9 @@ class _Walker:
     def table(self, tag: Tag, depth: int) -> None:
         """A table as lines of cells, then the tables in its cells; one of single cells only lays out the page."""
         self.flush()
+        if depth > _MAX_DEPTH:
+            self.builder.text(tag.get_text(" "))
+            return
         rows = [row for row in tag.find_all("tr") if row.find_parent("table") is tag]
         cells = [row.find_all(["td", "th"], recursive=False) for row in rows]
         inner = [table for table in tag.find_all("table") if table.find_parent("table") is tag]
@@ -248,7 +251,7 @@ class _Walker:
         for img in tag.find_all("img"):
             self.picture(img, "")
         for table in inner:
-            self.table(table, depth + 1)
+            self.table(table, depth + 3)
 
     def layout(self, tag: Tag, depth: int) -> None:
         """What the cells of a table hold, one after the other."""
