@@ -52,6 +52,8 @@ HOMES = {
     "pypdfium2": ("ingestion/readers/pdf.py", "ingestion/readers/_pdf_text.py"),
     "docx": ("ingestion/readers/docx.py",),
     "pptx": ("ingestion/readers/pptx.py",),
+    "openpyxl": ("ingestion/readers/xlsx.py",),
+    "docutils": ("ingestion/readers/rst.py",),
     "markdown_it": ("ingestion/readers/markdown.py",),
 }
 

@@ -177,7 +177,7 @@ def fill(world: World) -> World:
     write(world.folder / "b.txt", "Plain words.")
     write(world.folder / "c.png", png("blue"))
     write(world.folder / "c.txt", "A blue box")
-    write(world.folder / "d.xlsx", "x")
+    write(world.folder / "d.xyz", "x")
     write(world.folder / ".hidden.txt", "unseen")
     return world
 
@@ -190,7 +190,7 @@ def test_a_folder_is_ingested_and_every_file_accounted_for(filled: World):
     report = filled.run()
     assert counts(report) == {"added": 3, "skipped": 1}
     assert (report.texts, report.images) == (3, 2)
-    assert [(Path(skip.source).name, skip.reason) for skip in report.skips] == [("d.xlsx", "no reader for .xlsx")]
+    assert [(Path(skip.source).name, skip.reason) for skip in report.skips] == [("d.xyz", "no reader for .xyz")]
     assert {Path(part.source).name: part.reason for part in report.parts} == {
         "c.txt": "the caption of c.png",
         "red.png": "part of a.md, which shows it",
@@ -397,7 +397,7 @@ def test_paths_that_do_not_exist_are_refused_before_anything_is_done(quick: Worl
 
 
 def test_a_folder_without_anything_readable_is_refused_in_one_line(quick: World):
-    write(quick.folder / "empty/d.xlsx", "x")
+    write(quick.folder / "empty/d.xyz", "x")
     with pytest.raises(InputError, match="nothing readable") as caught:
         quick.run(quick.folder / "empty")
     assert "\n" not in str(caught.value)

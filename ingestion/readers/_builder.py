@@ -13,6 +13,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from ingestion.document import Block, BlockKind, Item, Omission, ParsedDocument, Picture, Section, one_line, tidy
 from ingestion.picture import inspect
+from ingestion.readers._emf import unwrapped
 from rag.errors import PictureError
 
 TINY: Final = 16
@@ -59,9 +60,9 @@ class Builder:
         self._headings.clear()
 
     def text(self, text: str, kind: BlockKind = "paragraph") -> None:
-        """Add text; blank text is nothing. Code keeps its indentation."""
+        """Add text; blank text is nothing. Code and items of lists keep their indentation."""
         text = tidy(text)
-        if kind != "code":
+        if kind not in ("code", "list"):
             text = text.lstrip()
         if text:
             self.items.append(Block(text, self.section, self.page, kind))
@@ -73,6 +74,7 @@ class Builder:
     def picture(self, data: bytes, name: str, alt: str = "", caption: str = "", *, drop_tiny: bool = True) -> bool:
         """Add a picture that decodes, or note why it does not and keep its words. Returns whether it was added."""
         alt, caption = one_line(alt), one_line(caption)
+        data = unwrapped(data)
         try:
             info = inspect(data)
         except PictureError as exc:
