@@ -48,6 +48,9 @@ HOMES = {
     "pypdfium2": ("ingestion/readers/pdf.py", "ingestion/readers/_pdf_text.py"),
     "docx": ("ingestion/readers/docx.py",),
     "pptx": ("ingestion/readers/pptx.py",),
+    "resvg_py": ("rag/pictures/svg.py",),
+    "pillow_heif": ("rag/pictures/opening.py",),
+    "rapidocr": ("ingestion/ocr.py",),
     "markdown_it": ("ingestion/readers/markdown.py",),
 }
 
