@@ -10,6 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+from ingestion.captions import worded
+from ingestion.document import Picture
 from ingestion.picture import inspect
 from rag.errors import StoreError
 from rag.pictures import open_picture
@@ -42,15 +44,15 @@ class PictureStore:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
-    def put(self, data: bytes) -> StoredPicture:
-        """Store a picture. Raises PictureError where it does not decode, StoreError where the folder cannot be
-        written."""
-        info = inspect(data)
-        digest = hashlib.sha256(data).hexdigest()
-        keep = info.mime in _WEB_SAFE
-        path = (self.root / digest[:2] / f"{digest}{_WEB_SAFE.get(info.mime, '.png')}").absolute()
+    def put(self, picture: Picture | bytes) -> StoredPicture:
+        """Store a picture; bytes are decoded first. Raises PictureError where they do not decode, StoreError where the
+        folder cannot be written."""
+        seen = picture if isinstance(picture, Picture) and picture.phash else _decoded(picture)
+        digest = hashlib.sha256(seen.data).hexdigest()
+        keep = seen.mime in _WEB_SAFE
+        path = (self.root / digest[:2] / f"{digest}{_WEB_SAFE.get(seen.mime, '.png')}").absolute()
         if not path.exists():
-            content = data if keep else _as_png(data)
+            content = seen.data if keep else _as_png(seen.data)
             try:
                 _write(path, content)
             except OSError as exc:
@@ -58,7 +60,12 @@ class PictureStore:
                     f"the picture cannot be written to {path} ({exc.strerror or exc})",
                     advice="make room, or choose a folder that can be written",
                 ) from exc
-        return StoredPicture(path, digest, info.mime if keep else "image/png", info.width, info.height, info.phash)
+        return StoredPicture(path, digest, seen.mime if keep else "image/png", seen.width, seen.height, seen.phash)
+
+
+def _decoded(picture: Picture | bytes) -> Picture:
+    data = picture.data if isinstance(picture, Picture) else picture
+    return worded(data, inspect(data))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from statistics import median
@@ -15,14 +15,26 @@ from typing import Any, Final
 
 from PIL import Image
 
+from ingestion.document import Item, ParsedDocument, Picture
 from rag.errors import MissingExtra
+from rag.pictures import open_picture
 
-__all__ = ["MAX_CHARACTERS", "available", "read_words", "require", "switched", "wanted"]
+__all__ = ["MAX_CHARACTERS", "available", "read_words", "require", "switched", "wanted", "with_drawn_words"]
 
 MAX_CHARACTERS: Final = 20_000
 """Words of one picture beyond this are left out."""
 MIN_SIDE: Final = 12
 """Pixels; no letter fits below."""
+MAX_RATIO: Final = 24
+"""A picture more times as long as wide is not read: scaled to fit, its letters would be too small."""
+GOOD_SIDE: Final = 736
+"""Pixels on the shorter side, to which smaller pictures are enlarged as far as LONGEST allows."""
+MAX_SCALE: Final = 4.0
+LONGEST: Final = 2000
+"""Pixels on the longer side that the models are given. Left to itself RapidOCR made 736×55,200 pixels of a strip of
+40×3,000, and took 126 s and 4.6 GB for it."""
+MIN_SCORE: Final = 0.7
+"""What is read with less certainty is left out: below, textures are taken for letters."""
 _SAME_LINE: Final = 0.5
 """Boxes whose centres differ by less than this share of their height stand on one line."""
 
@@ -75,14 +87,35 @@ def wanted() -> bool:
     return _switch.get()
 
 
+def with_drawn_words(document: ParsedDocument) -> ParsedDocument:
+    """The document with the words in its pictures read, where OCR is on. What knows its words already, such as an SVG
+    drawing, is not read."""
+    if not wanted():
+        return document
+    read: dict[bytes, str] = {}
+    items: list[Item] = []
+    for item in document.items:
+        if not isinstance(item, Picture) or item.ocr or item.flat:
+            items.append(item)
+            continue
+        if item.data not in read:
+            read[item.data] = read_words(open_picture(item.data))
+        items.append(replace(item, ocr=read[item.data]))
+    return replace(document, items=tuple(items))
+
+
 def read_words(image: Image.Image) -> str:
     """The words in an RGB picture, one printed line a line, from top to bottom and left to right; "" for none.
 
     Raises MissingExtra where the extra `[ocr]` is not installed.
     """
-    if min(image.size) < MIN_SIDE:
+    short, long = sorted(image.size)
+    if short < MIN_SIDE or long > MAX_RATIO * short:
         return ""
     import numpy as np
+
+    scale = min(max(1.0, min(MAX_SCALE, GOOD_SIDE / short)), LONGEST / long)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
 
     with _turn:  # one engine for all threads: its sessions use every core by themselves
         # RapidOCR takes arrays as OpenCV lays them out, blue first.
@@ -116,7 +149,14 @@ def _engine() -> Any:
         from rapidocr import RapidOCR
     except ImportError as exc:
         raise MissingExtra("reading the words in pictures (OCR)", "ocr") from exc
-    engine = RapidOCR(params={"Global.log_level": "critical"})
+    engine = RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.text_score": MIN_SCORE,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": LONGEST,
+        }
+    )
     # It tells of every model it loads and of every picture without words.
     logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
     return engine

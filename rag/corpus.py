@@ -102,6 +102,7 @@ class Corpus:
         *paths: str | Path,
         metadata: Mapping[str, Any] | None = None,
         remove_missing: bool = False,
+        ocr: bool | None = None,
         progress: Callable[[ProgressEvent], None] | None = None,
     ) -> IngestReport:
         """Read files and folders into the collection; what is unchanged is left alone. See `ingestion.pipeline`."""
@@ -115,6 +116,7 @@ class Corpus:
             pictures=PictureStore(self.pictures),
             metadata=metadata,
             remove_missing=remove_missing,
+            ocr=self.settings.ocr if ocr is None else ocr,
             progress=progress,
             exclude=(self.root, self.root / COLLECTION),
         )

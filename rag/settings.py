@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     """Alias, Hugging Face id or folder; empty for the collection's own encoder, `bundled` for a new one."""
     device: str = "auto"
 
+    ocr: bool = False
+    """Whether the words in pictures and on scanned pages are read at ingestion; needs the extra `[ocr]`."""
+
     k: int = Field(default=10, ge=1)
     """Hits of a search."""
     depth: int = Field(default=100, ge=1)

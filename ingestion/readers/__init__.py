@@ -18,6 +18,7 @@ from typing import Final
 
 from ingestion.document import ParsedDocument
 from ingestion.junk import without_junk
+from ingestion.ocr import with_drawn_words
 from rag.errors import SourceError
 
 __all__ = ["READERS", "linked_files", "read", "reader_name"]
@@ -60,7 +61,7 @@ def read(path: Path, root: Path | None = None) -> ParsedDocument:
     """
     with _told(path):
         result: ParsedDocument = _reader(path).read(path, _root(path, root))
-        return without_junk(result)
+        return with_drawn_words(without_junk(result))
 
 
 def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:

@@ -58,6 +58,7 @@ cli.add_command(bench)
 @click.option(
     "--remove-missing", is_flag=True, help="Remove sources below the given folders that are gone from the disk."
 )
+@click.option("--ocr/--no-ocr", default=None, help="Read the words in pictures and on scanned pages.")
 @json_option
 def ingest(
     paths: tuple[str, ...],
@@ -67,6 +68,7 @@ def ingest(
     encoder: str | None,
     metadata: dict[str, Any],
     remove_missing: bool,
+    ocr: bool | None,
     as_json: bool,
 ) -> None:
     """Read files and folders into a corpus. What is unchanged is left alone."""
@@ -74,7 +76,7 @@ def ingest(
         if not os.path.exists(path):
             raise InputError(f"there is no file or folder {path}", advice="check the path")
     with open_corpus(corpus, qdrant, collection, encoder=encoder) as opened, Progress("files") as progress:
-        report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, progress=progress)
+        report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, ocr=ocr, progress=progress)
     document = report.to_json()
     if as_json:
         print_json(document)
