@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias
 from llama_index.core.schema import BaseNode, ImageNode, TextNode
 
 from ingestion.assets import PictureStore
+from ingestion.generated import keep_generated
 from ingestion.nodes import Origin, build_nodes, check_metadata, embed
 from ingestion.ocr import require, switched
 from ingestion.readers import READERS, linked_files, read, reader_name
@@ -214,6 +215,9 @@ class _Run:
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         origin = Origin(file.source, revision, now, self.metadata)
         nodes = build_nodes(document, origin, self.pictures, self.encoder.token_spans, self.encoder.text_window)
+        if file.source in self.known:
+            before = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
+            keep_generated(nodes, before)
         self.notices += (Notice(file.source, lost.what, lost.reason) for lost in document.warnings)
         return nodes
 

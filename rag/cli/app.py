@@ -157,6 +157,38 @@ def ask(
 
 @cli.command()
 @where_option
+@click.option("--llm", metavar="NAME", help="A multimodal language model; default: the configured one.")
+@click.option(
+    "--model", default="", metavar="NAME", help="A captioning checkpoint on this machine instead (BLIP, GIT)."
+)
+@filter_option
+@click.option("--overwrite", is_flag=True, help="Describe anew what a model described before.")
+@json_option
+def caption(
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    llm: str | None,
+    model: str,
+    filters: str,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Have a model describe the pictures that nobody has described. Nothing else is embedded again."""
+    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("pictures") as progress:
+        report = opened.caption(llm=llm, model=model, filters=filters, overwrite=overwrite, progress=progress.count)
+    document = report.to_json()
+    if as_json:
+        print_json(document)
+    else:
+        from rag.display import caption_lines
+
+        click.echo("\n".join(caption_lines(document)))
+    sys.exit(SOME_FAILED if document["left_out"] else DONE)
+
+
+@cli.command()
+@where_option
 @click.option("--sources", is_flag=True, help="List the sources too.")
 @json_option
 def status(corpus: Path | None, qdrant: str | None, collection: str | None, sources: bool, as_json: bool) -> None:
