@@ -44,10 +44,13 @@ def test_every_real_document_is_read_or_refused_in_one_line():
                 continue
             outcomes["read"] += 1
             outcomes["pictures"] += len(document.pictures)
+            outcomes["left out"] += sum(document.left_out.values())
     assert refused == {"2206.01062_pg3.pdf", "libreoffice-writer-password.pdf", "unreadablemetadata.pdf"}
     assert outcomes["lines of messages"] == len(refused)
     assert outcomes["read"] > 300
-    assert outcomes["pictures"] >= 100
+    # The left-out ones are spacers, 16-pixel icons, single colours and strips that were joined.
+    assert outcomes["pictures"] >= 85
+    assert outcomes["pictures"] + outcomes["left out"] >= 100
 
 
 def test_every_figure_of_a_real_course_is_found_with_its_words():
