@@ -185,8 +185,8 @@ class _Run:
         self.counts["asked"] += 1
         try:
             answer = self.captioner.caption(node.image_path or node.image_url or "")
-        except PictureError as exc:
-            return Verdict("", f"the picture cannot be opened ({exc.given})")
+        except PictureError:
+            return Verdict("", "the picture cannot be opened")
         except LLMError as exc:
             self.failed += 1
             if self.failed >= ROW:
