@@ -31,7 +31,7 @@ from rag.errors import InputError, PictureError, SourceError
 
 __all__ = ["PIPELINE_VERSION", "Encoder", "IngestReport", "ProgressEvent", "SourceState", "Store", "ingest"]
 
-PIPELINE_VERSION: Final = "1"
+PIPELINE_VERSION: Final = "2"
 """Part of every revision: raised when readers or splitting change what comes out of an unchanged file."""
 
 FLUSH_NODES: Final = 256
@@ -119,6 +119,7 @@ class _Run:
         self.failures: list[Failure] = []
         self.skips: list[Skip] = []
         self.notices: list[Notice] = []
+        self.left_out: Counter[str] = Counter()
         self.removed: list[str] = []
         self.parts: list[Skip] = []
         self.pending: list[_Prepared] = []
@@ -132,6 +133,7 @@ class _Run:
             skips=tuple(self.skips),
             parts=tuple(self.parts),
             warnings=tuple(self.notices),
+            left_out=dict(self.left_out),
             seconds=time.monotonic() - self.started,
             removed=tuple(self.removed),
         )
@@ -218,6 +220,7 @@ class _Run:
         if file.source in self.known:
             before = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
             keep_generated(nodes, before)
+        self.left_out.update(document.left_out)
         self.notices += (Notice(file.source, lost.what, lost.reason) for lost in document.warnings)
         return nodes
 

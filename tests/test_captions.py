@@ -235,3 +235,12 @@ def test_what_a_file_says_about_itself_is_stored_as_far_as_it_can_be(world: Worl
 def test_keywords_count_as_words():
     picture = Picture(b"", "image/png", 1, 1, caption="Our holiday", keywords=("beach", "sea"))
     assert picture.words == "Our holiday\nbeach, sea"
+
+
+def test_the_report_counts_what_is_left_out_by_reason(world: World):
+    shape(1, 1, flat=True).save(world.folder / "dot.gif")
+    for name in ("a", "b"):
+        (world.folder / f"{name}.html").write_text('<p>Text.</p><img src="dot.gif"><img src="dot.gif">')
+    report = world.run()
+    assert report.to_json()["left_out"] == {"at most 2×2 pixels": 4}
+    assert report.images == 0

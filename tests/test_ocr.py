@@ -7,6 +7,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ingestion import ocr
 from ingestion.ocr import _Box, lines, read_words
+from ingestion.readers import read
+from rag.corpus import Corpus
 from rag.errors import MissingExtra
 
 needs_extra = pytest.mark.skipif(not ocr.available(), reason="the extra [ocr] is not installed")
@@ -57,3 +59,31 @@ def test_switching_it_on_without_the_extra_names_it(monkeypatch):
     monkeypatch.setattr(ocr, "available", lambda: False)
     with pytest.raises(MissingExtra, match=r"triptych-rag\[ocr\]"), ocr.switched(True):
         pass
+
+
+@needs_extra
+def test_drawn_words_are_read_once_a_picture_and_only_where_it_is_on(tmp_path):
+    path = tmp_path / "a.png"
+    written((20, 20, "Rainfall by month")).save(path)
+    assert read(path).pictures[0].ocr == ""
+    with ocr.switched(True):
+        assert read(path).pictures[0].ocr == "Rainfall by month"
+
+
+def test_what_knows_its_words_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(ocr, "available", lambda: True)
+    monkeypatch.setattr(ocr, "_engine", lambda: pytest.fail("it was read"))
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200"><text y="50">May</text></svg>'
+    (tmp_path / "a.svg").write_text(drawing)
+    with ocr.switched(True):
+        assert read(tmp_path / "a.svg").pictures[0].ocr == "May"
+
+
+def test_ingesting_with_ocr_but_without_the_extra_names_it_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(ocr, "available", lambda: False)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("Words.")
+    with Corpus.open(tmp_path / "corpus", encoder="fake") as corpus:
+        with pytest.raises(MissingExtra, match=r"triptych-rag\[ocr\]"):
+            corpus.ingest(tmp_path / "in", ocr=True)
+        assert corpus.status()["points"] == 0
