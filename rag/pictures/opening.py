@@ -191,8 +191,10 @@ def _recognized(source: str | Path | bytes, label: str) -> Image.Image:
         if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
             _learn_heif(label)
             return Image.open(BytesIO(data), formats=("HEIF",))
-        given = f"{label} is not a picture of a known format" if data else f"{label} is empty"
-        raise PictureError(given, _ALLOWED, "check the file, or convert it to PNG") from exc
+        reason = "not a picture of a known format" if data else "it is empty"
+        raise PictureError(
+            f"{label} cannot be opened ({reason})", _ALLOWED, "check the file, or convert it to PNG"
+        ) from exc
 
 
 def _learn_heif(label: str) -> None:
