@@ -20,7 +20,9 @@ from typing import Any, Final, TypeAlias
 from llama_index.core.schema import BaseNode, ImageNode, TextNode
 
 from ingestion.assets import PictureStore
+from ingestion.generated import keep_generated
 from ingestion.nodes import Origin, build_nodes, check_metadata, embed
+from ingestion.ocr import require, switched
 from ingestion.readers import READERS, linked_files, read, reader_name
 from ingestion.report import Failure, IngestReport, Notice, Outcome, ProgressEvent, Skip, SourceCounts
 from ingestion.seams import Encoder, SourceState, Store
@@ -29,7 +31,7 @@ from rag.errors import InputError, PictureError, SourceError
 
 __all__ = ["PIPELINE_VERSION", "Encoder", "IngestReport", "ProgressEvent", "SourceState", "Store", "ingest"]
 
-PIPELINE_VERSION: Final = "1"
+PIPELINE_VERSION: Final = "2"
 """Part of every revision: raised when readers or splitting change what comes out of an unchanged file."""
 
 FLUSH_NODES: Final = 256
@@ -48,22 +50,26 @@ def ingest(
     progress: Progress | None = None,
     remove_missing: bool = False,
     exclude: Sequence[Path] = (),
+    ocr: bool = False,
 ) -> IngestReport:
     """Ingest files and folders (recursive, sorted, hidden files left out) and say what became of each.
 
     A file that cannot be read is reported, what is stored of it stays, and the rest goes on. `remove_missing`:
     sources below the given folders whose files are gone are removed. `exclude`: folders that are not looked into,
-    such as the corpus itself.
+    such as the corpus itself. `ocr`: the words in pictures are read.
 
     A picture that a document of this run shows is part of that document, not a source of its own, unless it was named
     itself.
 
     Raises InputError where a path does not exist, where nothing readable was found, or where the metadata cannot be
-    stored; EncoderError and StoreError where the encoder or the engine fail. What was written until then stays.
+    stored; MissingExtra for `ocr` without the extra; EncoderError and StoreError where the encoder or the engine fail.
+    What was written until then stays.
     """
     own = check_metadata(metadata or {})
+    if ocr:
+        require()
     found = survey(paths, (*exclude, pictures.root))
-    run = _Run(encoder=encoder, store=store, pictures=pictures, metadata=own, progress=progress)
+    run = _Run(encoder=encoder, store=store, pictures=pictures, metadata=own, progress=progress, ocr=ocr)
     run.total = len(found.files) + len(found.skips)
     if not found.files and not (remove_missing and run.stored_below(found.folders)):
         raise InputError(
@@ -102,9 +108,10 @@ class _Run:
         pictures: PictureStore,
         metadata: Mapping[str, Any],
         progress: Progress | None,
+        ocr: bool,
     ) -> None:
         self.encoder, self.store, self.pictures, self.metadata = encoder, store, pictures, metadata
-        self.progress, self.total = progress, 0
+        self.progress, self.total, self.ocr = progress, 0, ocr
         self.started, self.wrote = time.monotonic(), False
         self.known: Mapping[str, SourceState] = store.sources()
         self.counts: Counter[Outcome] = Counter()
@@ -112,6 +119,7 @@ class _Run:
         self.failures: list[Failure] = []
         self.skips: list[Skip] = []
         self.notices: list[Notice] = []
+        self.left_out: Counter[str] = Counter()
         self.removed: list[str] = []
         self.parts: list[Skip] = []
         self.pending: list[_Prepared] = []
@@ -125,6 +133,7 @@ class _Run:
             skips=tuple(self.skips),
             parts=tuple(self.parts),
             warnings=tuple(self.notices),
+            left_out=dict(self.left_out),
             seconds=time.monotonic() - self.started,
             removed=tuple(self.removed),
         )
@@ -191,7 +200,7 @@ class _Run:
     def revision(self, file: Found, links: Sequence[Path]) -> str:
         """sha256 over all that decides what is stored of a file. Raises SourceError where it cannot be opened."""
         digest = hashlib.sha256()
-        settings = [PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata)]
+        settings = [PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata), self.ocr]
         digest.update(json.dumps(settings, sort_keys=True).encode())
         for path in (file.path, *links):
             try:
@@ -203,10 +212,15 @@ class _Run:
 
     def prepare(self, file: Found, revision: str) -> list[TextNode]:
         """The nodes of a file, without vectors. Raises SourceError or PictureError."""
-        document = read(file.path, file.root)
+        with switched(self.ocr):
+            document = read(file.path, file.root)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         origin = Origin(file.source, revision, now, self.metadata)
         nodes = build_nodes(document, origin, self.pictures, self.encoder.token_spans, self.encoder.text_window)
+        if file.source in self.known:
+            before = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
+            keep_generated(nodes, before)
+        self.left_out.update(document.left_out)
         self.notices += (Notice(file.source, lost.what, lost.reason) for lost in document.warnings)
         return nodes
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llama_index.core.schema import TextNode
     from typing_extensions import Self
 
+    from ingestion.generated import Captioner, CaptionReport
     from ingestion.pipeline import IngestReport, ProgressEvent
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
@@ -109,6 +110,7 @@ class Corpus:
         *paths: str | Path,
         metadata: Mapping[str, Any] | None = None,
         remove_missing: bool = False,
+        ocr: bool | None = None,
         progress: Callable[[ProgressEvent], None] | None = None,
     ) -> IngestReport:
         """Read files and folders into the collection; what is unchanged is left alone. See `ingestion.pipeline`."""
@@ -122,12 +124,43 @@ class Corpus:
             pictures=PictureStore(self.pictures),
             metadata=metadata,
             remove_missing=remove_missing,
+            ocr=self.settings.ocr if ocr is None else ocr,
             progress=progress,
             exclude=(self.root, self.root / COLLECTION),
         )
         if report.sources.changed:
             self.store.calibrate()
         return replace(report, corpus=self.name, encoder=str(self.encoder.fingerprint))
+
+    def caption(
+        self,
+        *,
+        llm: str | LLM | None = None,
+        model: str = "",
+        filters: str = "",
+        overwrite: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> CaptionReport:
+        """Have the pictures that nobody has described described by a model; nothing else is embedded again.
+
+        `llm` is a multimodal language model (default: the configured one), `model` a captioning checkpoint on this
+        machine instead. `filters` bounds the pictures; `overwrite` describes anew what a model described before. See
+        `ingestion.generated`. Raises InputError where no model is named, LLMError where it fails again and again.
+        """
+        from ingestion.generated import GENERATED, caption_pictures
+        from rag.store.filters import Comparison
+
+        captioner = self._captioner(llm, model)
+        generated = Comparison("caption_source", "=", GENERATED)
+        return caption_pictures(
+            self.store.get_nodes(filters=self._filters(filters, "image"), with_vectors=False),
+            captioner,
+            store=self.store,
+            encoder=self.encoder,
+            known=self.store.get_nodes(filters=generated, with_vectors=False),
+            overwrite=overwrite,
+            progress=progress,
+        )
 
     def add_nodes(self, nodes: Sequence[TextNode], progress: Callable[[int, int], None] | None = None) -> None:
         """Embed LlamaIndex text and image nodes and store them. Node ids must be UUIDs.
@@ -358,6 +391,24 @@ class Corpus:
             timeout=settings.llm_timeout,
             multimodal=settings.llm_multimodal,
         )
+
+    def _captioner(self, llm: str | LLM | None, model: str) -> Captioner:
+        if model and llm:
+            raise InputError("both a language model and a captioning model", "allowed: one of them", "leave one out")
+        if model:
+            from rag.encoders.local_captioner import LocalCaptioner
+
+            return LocalCaptioner(model, self.settings.device)
+        from rag.answer.captioner import LLMCaptioner
+
+        found = self._llm(llm)
+        if found is None:
+            raise InputError(
+                "no model that could describe pictures is configured",
+                "allowed: a multimodal language model, or a captioning checkpoint on this machine",
+                "give --llm NAME (and TRIPTYCH_LLM_BASE_URL), or --model FOLDER",
+            )
+        return LLMCaptioner(found, self.settings.picture_bound)
 
     def _required_llm(self, llm: LLM | None) -> LLM:
         found = self._llm(llm)

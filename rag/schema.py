@@ -26,6 +26,7 @@ PAYLOAD_TYPES: Final[Mapping[str, str]] = {
     "caption_source": "keyword",
     "image_uri": "keyword",
     "image_sha256": "keyword",
+    "image_phash": "keyword",
     "width": "integer",
     "height": "integer",
     "content_sha256": "keyword",

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     language: str = ""
     """Of the documents, for stems and stop words; empty for the collection's own, english for a new one."""
 
+    ocr: bool = False
+    """Whether the words in pictures and on scanned pages are read at ingestion; needs the extra `[ocr]`."""
+
     k: int = Field(default=10, ge=1)
     """Hits of a search."""
     depth: int = Field(default=100, ge=1)

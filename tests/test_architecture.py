@@ -54,6 +54,9 @@ HOMES = {
     "pptx": ("ingestion/readers/pptx.py",),
     "openpyxl": ("ingestion/readers/xlsx.py",),
     "docutils": ("ingestion/readers/rst.py",),
+    "resvg_py": ("rag/pictures/svg.py",),
+    "pillow_heif": ("rag/pictures/opening.py",),
+    "rapidocr": ("ingestion/ocr.py",),
     "markdown_it": ("ingestion/readers/markdown.py",),
 }
 

@@ -20,6 +20,7 @@ DOCUMENTS = [
     ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "evaluation.md",
     ROOT / "docs" / "ranking.md",
+    ROOT / "docs" / "ingestion.md",
     ROOT / "docs" / "llama-index.md",
     ROOT / "docs" / "filters.md",
 ]

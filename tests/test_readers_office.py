@@ -27,7 +27,9 @@ _V = "urn:schemas-microsoft-com:vml"
 
 def picture(colour: str = "red", kind: str = "PNG") -> BytesIO:
     buffer = BytesIO()
-    Image.new("RGB", (40, 30), colour).save(buffer, kind)
+    image = Image.new("RGB", (40, 30), colour)
+    image.paste("black", (0, 0, 20, 15))
+    image.save(buffer, kind)
     buffer.seek(0)
     return buffer
 

@@ -17,6 +17,8 @@ from types import ModuleType
 from typing import Final
 
 from ingestion.document import ParsedDocument
+from ingestion.junk import without_junk
+from ingestion.ocr import with_drawn_words
 from rag.errors import SourceError
 
 __all__ = ["READERS", "linked_files", "read", "reader_name"]
@@ -37,7 +39,8 @@ _SUFFIXES: Final = {
     "eml": ".eml .mht .mhtml",
     "ipynb": ".ipynb",
     "legacy": ".doc .dot .xls .xlt .ppt .pps .pot .msg .xlsb",
-    "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .tif .tiff .bmp .dib .avif .jp2 .ppm .pgm .pbm .pnm",
+    "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .avif .heic .heif .svg .svgz "
+    ".tif .tiff .bmp .dib .jp2 .ppm .pgm .pbm .pnm",
 }
 READERS: Final = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 """Suffix (lower case, with the dot) -> the module of this package that reads it."""
@@ -56,6 +59,7 @@ _ZIP_PARTS: Final = {
     **{"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"},
     **{"META-INF/container.xml": "epub", "content.xml": "odf"},
 }
+_PICTURE_BRANDS: Final = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
 
 
 def reader_name(path: Path) -> str | None:
@@ -71,7 +75,7 @@ def read(path: Path, root: Path | None = None) -> ParsedDocument:
     """
     with _told(path):
         result: ParsedDocument = _reader(path).read(path, _root(path, root))
-        return result
+        return with_drawn_words(without_junk(result))
 
 
 def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:
@@ -111,7 +115,7 @@ def _reader(path: Path) -> ModuleType:
 
 def _sniff(path: Path, head: bytes, named: str | None) -> str | None:
     """The reader that the first bytes ask for, where they are unmistakable."""
-    if head.startswith(_PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+    if _is_picture(head):
         return "image"
     if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"%PDF-"):
         return "pdf"
@@ -122,6 +126,12 @@ def _sniff(path: Path, head: bytes, named: str | None) -> str | None:
     if named == "legacy" and head.startswith(b"MIME-Version:"):
         return "eml"
     return None
+
+
+def _is_picture(head: bytes) -> bool:
+    if head.startswith(_PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return True
+    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
 
 
 def _office_kind(path: Path) -> str | None:

@@ -17,7 +17,8 @@ import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 from ingestion.document import Block, ParsedDocument, Picture, one_line
-from ingestion.readers._builder import CAPTION_LABEL, TINY, Builder
+from ingestion.junk import TINY
+from ingestion.readers._builder import CAPTION_LABEL, Builder
 from ingestion.readers._pdf_text import full_width, headings, paragraphs, split_lines, unwrapped
 from rag.errors import SourceError
 

@@ -65,6 +65,7 @@ cli.add_command(bench)
 @click.option(
     "--remove-missing", is_flag=True, help="Remove sources below the given folders that are gone from the disk."
 )
+@click.option("--ocr/--no-ocr", default=None, help="Read the words in pictures and on scanned pages.")
 @json_option
 def ingest(
     paths: tuple[str, ...],
@@ -75,6 +76,7 @@ def ingest(
     language: str | None,
     metadata: dict[str, Any],
     remove_missing: bool,
+    ocr: bool | None,
     as_json: bool,
 ) -> None:
     """Read files and folders into a corpus. What is unchanged is left alone."""
@@ -83,7 +85,7 @@ def ingest(
             raise InputError(f"there is no file or folder {path}", advice="check the path")
     opening = open_corpus(corpus, qdrant, collection, encoder=encoder, language=language)
     with opening as opened, Progress("files") as progress:
-        report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, progress=progress)
+        report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, ocr=ocr, progress=progress)
     document = report.to_json()
     if as_json:
         print_json(document)
@@ -199,6 +201,38 @@ def ask(
         from rag.display import View, answer_lines
 
         click.echo("\n".join(answer_lines(answer, View.of(sys.stdout, os.environ))))
+
+
+@cli.command()
+@where_option
+@click.option("--llm", metavar="NAME", help="A multimodal language model; default: the configured one.")
+@click.option(
+    "--model", default="", metavar="NAME", help="A captioning checkpoint on this machine instead (BLIP, GIT)."
+)
+@filter_option
+@click.option("--overwrite", is_flag=True, help="Describe anew what a model described before.")
+@json_option
+def caption(
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    llm: str | None,
+    model: str,
+    filters: str,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Have a model describe the pictures that nobody has described. Nothing else is embedded again."""
+    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("pictures") as progress:
+        report = opened.caption(llm=llm, model=model, filters=filters, overwrite=overwrite, progress=progress.count)
+    document = report.to_json()
+    if as_json:
+        print_json(document)
+    else:
+        from rag.display import caption_lines
+
+        click.echo("\n".join(caption_lines(document)))
+    sys.exit(SOME_FAILED if document["left_out"] else DONE)
 
 
 @cli.command()

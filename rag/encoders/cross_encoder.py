@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Final
 
-from rag.encoders.hf_clip import _device, _quiet, require_torch
+from rag.encoders.hf_clip import pick_device, quiet_loading, require_torch
 from rag.encoders.hub import ALLOW_DOWNLOADS, resolve, weight_files
 from rag.errors import EncoderError
 
@@ -37,7 +37,7 @@ class CrossEncoder:
         require_torch(name)
         self.name, self._lock = name, RLock()
         self._folder = _folder(name)
-        self._device = _device(device)
+        self._device = pick_device(device)
 
     def __call__(self, question: str, texts: Sequence[str]) -> list[float]:
         """The worth of each text for the question, higher for better."""
@@ -76,7 +76,7 @@ class CrossEncoder:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         try:
-            with _quiet():
+            with quiet_loading():
                 tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False)
                 model, report = AutoModelForSequenceClassification.from_pretrained(
                     self._folder, local_files_only=True, trust_remote_code=False, output_loading_info=True

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from llama_index.core.schema import MetadataMode
 
+from rag.pictures import NEAR_BITS
 from rag.question import Question
 from rag.ranking.fused import FusedNode
 
-__all__ = ["NEAR_BITS", "Collapse"]
-
-NEAR_BITS: Final = 4
-"""Pictures whose perceptual hashes differ in at most this many of 192 bits count as one; figures: docs/ranking.md."""
+__all__ = ["Collapse"]
 
 
 @dataclass(frozen=True)
