@@ -15,6 +15,7 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "evaluation.md",
+    ROOT / "docs" / "ingestion.md",
 ]
 
 
