@@ -1,0 +1,139 @@
+"""The pixels of a PDF's pictures: an image as its file has it where that is what the page shows, rendered else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image as Pillow
+from pypdfium2 import PdfBitmap, PdfiumError, PdfImage, raw
+
+from ingestion.readers._pdf_parts import Box, Image
+from rag.errors import PictureError
+from rag.pictures import DAMAGE, MAX_PIXELS
+
+MAX_RENDERED: Final = 3000
+"""Pixels of the longer side of a rendered region."""
+_DRAWN: Final = 200 / 72
+"""Pixels a point of drawings: 200 dpi."""
+SCANNED: Final = 300 / 72
+"""Pixels a point of pages whose words are to be read: what OCR wants."""
+_HIGH: Final = 400 / 72
+_TURNS: Final = {1: Pillow.Transpose.ROTATE_270, 2: Pillow.Transpose.ROTATE_180, 3: Pillow.Transpose.ROTATE_90}
+
+
+class Blank(Exception):
+    """There is nothing to see on a picture. Its argument says why."""
+
+
+def region(page: Any, box: Box, scale: float = _DRAWN, most: int = MAX_RENDERED) -> Any:
+    """A part of the displayed page as RGB. `scale`: pixels a point, lowered where the region would exceed `most`."""
+    width, height = page.get_size()
+    scale = min(scale, most / max(box.width, box.height, 1.0))
+    columns, rows = max(math.ceil(box.width * scale), 1), max(math.ceil(box.height * scale), 1)
+    bitmap = PdfBitmap.new_native(columns, rows, raw.FPDFBitmap_BGR)
+    bitmap.fill_rect((255, 255, 255, 255), 0, 0, columns, rows)
+    place = (-round(box.left * scale), -round(box.top * scale), math.ceil(width * scale), math.ceil(height * scale))
+    raw.FPDF_RenderPageBitmap(bitmap, page, *place, 0, raw.FPDF_ANNOT)
+    return bitmap.to_pil()
+
+
+def drawn(page: Any, box: Box, images: Sequence[Image]) -> bytes:
+    """A region as PNG, as fine as its finest image. Raises Blank where it is of one colour."""
+    picture = region(page, box, max([_DRAWN, *(min(_fineness(page, image), _HIGH) for image in images)]))
+    return _png(picture)
+
+
+def _fineness(page: Any, image: Image) -> float:
+    """Pixels a point."""
+    return max(size(page, image)) / max(image.box.width, image.box.height, 1.0)
+
+
+def size(page: Any, image: Image) -> tuple[int, int]:
+    """Pixels of an image as it lies in the file."""
+    width, height = _helper(page, image).get_px_size()
+    return int(width), int(height)
+
+
+def picture(page: Any, image: Image) -> bytes:
+    """An image as a file: the JPEG of the file where the page shows just that, PNG else.
+
+    Masks are applied; what is turned, mirrored or in the colours of print is as the page shows it.
+
+    Raises Blank where there is nothing to see, PictureError where there are too many pixels to be decoded safely,
+    PdfiumError or one of DAMAGE where the data are damaged.
+    """
+    helper = _helper(page, image)
+    width, height = helper.get_px_size()
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"{width}×{height} pixels", f"at most {MAX_PIXELS:,} are allowed", "scale it down")
+    if _is_stencil(helper) and image.box.area < 0.5 * Box(0, 0, *page.get_size()).area:
+        raise Blank("pure masks")
+    if image.upright and (jpeg := _jpeg(helper)) and not _masked(helper):
+        return jpeg
+    try:
+        shown = helper.get_bitmap(render=True, scale_to_original=True).to_pil()
+    except PdfiumError:
+        shown = helper.get_bitmap().to_pil()
+    if turned := _TURNS.get(page.get_rotation() // 90 % 4):
+        shown = shown.transpose(turned)
+    return _png(_opaque(shown))
+
+
+def _helper(page: Any, image: Image) -> Any:
+    return PdfImage(image.handle, page=page, pdf=page.pdf)
+
+
+def _jpeg(helper: Any) -> bytes | None:
+    """The JPEG file of an image in gray or RGB; None for others, which decoders show in other colours than the page."""
+    if helper.get_filters(skip_simple=True) != ["DCTDecode"]:
+        return None
+    data = bytes(helper.get_data(decode_simple=True))
+    try:
+        with Pillow.open(BytesIO(data), formats=["JPEG"]) as opened:
+            return data if opened.mode in ("L", "RGB") else None
+    except DAMAGE:
+        return None
+
+
+def _masked(helper: Any) -> bool:
+    """Whether a mask hides parts of an image: told by the alpha of a thumbnail."""
+    kept = helper.get_matrix()
+    scale = 64 / max(abs(kept.a) + abs(kept.c), abs(kept.b) + abs(kept.d), 1e-6)
+    helper.set_matrix(kept.scale(scale, scale))
+    try:
+        thumbnail = helper.get_bitmap(render=True, scale_to_original=False).to_pil()
+    except PdfiumError:
+        return False
+    finally:
+        helper.set_matrix(kept)
+    if "A" not in thumbnail.getbands():
+        return False
+    alpha = np.asarray(thumbnail.getchannel("A"))[1:-1, 1:-1]
+    return bool(alpha.size) and int(alpha.min()) < 250
+
+
+def _is_stencil(helper: Any) -> bool:
+    meta = helper.get_metadata()
+    return bool(meta.bits_per_pixel == 1 and meta.colorspace == raw.FPDF_COLORSPACE_UNKNOWN)
+
+
+def _opaque(shown: Any) -> Any:
+    """Without an alpha channel that hides nothing; at the edges of rendered images it does."""
+    if "A" not in shown.getbands():
+        return shown
+    alpha = np.asarray(shown.getchannel("A"))
+    inner = alpha[1:-1, 1:-1] if min(alpha.shape) > 2 else alpha
+    return shown.convert("RGB") if int(inner.min()) >= 250 else shown
+
+
+def _png(picture: Any) -> bytes:
+    extrema = picture.getextrema()
+    if all(low == high for low, high in (extrema if isinstance(extrema[0], tuple) else [extrema])):
+        raise Blank("of a single colour")
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
