@@ -31,6 +31,8 @@ _PAGE: Final = 0.9
 _LABEL: Final = 60
 """Characters. Longer lines near a drawing are text, not labels."""
 _LABEL_REACH: Final = 10.0
+_EDGE: Final = 0.08
+"""The share of the page's height, above and below, where running heads stand."""
 _MARGIN: Final = 4.0
 """Points around a figure that are rendered with it."""
 
@@ -54,7 +56,7 @@ def figures(drawings: Sequence[Drawing], images: Sequence[Image], pieces: Sequen
 
     `drawings` and `pieces` are those that no table has taken.
     """
-    shown = [drawing for drawing in drawings if not _background(drawing.box, page)]
+    shown = [one for one in drawings if not _background(one.box, page) and not _rule(one.box, page)]
     found = [
         figure
         for group in clusters([drawing.box for drawing in shown], page, _REACH)
@@ -73,6 +75,11 @@ def _background(box: Box, page: Box) -> bool:
     return box.width >= _PAGE * page.width and box.height >= _PAGE * page.height
 
 
+def _rule(box: Box, page: Box) -> bool:
+    """Whether a drawing is a line across the page, as under its head."""
+    return box.height < 3.0 and box.width > 0.5 * page.width
+
+
 def _drawn(
     group: Sequence[Drawing], images: Sequence[Image], pieces: Sequence[Piece], page: Box
 ) -> Figure | None:
@@ -88,9 +95,11 @@ def _drawn(
         return None
     if any(len(pieces[number].text) > _LABEL for number in within) and covered > _TEXTED / 2:
         return None
+    if _frame(group, box) or (shapes < _SHAPES and not shadings and covered > _TEXTED / 3):
+        return None
     labels = set(within)
     for number, piece in enumerate(pieces):
-        if number not in labels and _labels(piece, box):
+        if number not in labels and _labels(piece, box, page):
             labels.add(number)
     whole = around([box, *(pieces[number].box for number in labels)])
     inside = tuple(image for image in images if image.box.share_in(whole.grown(_MARGIN)) > 0.8)
@@ -99,12 +108,22 @@ def _drawn(
     return Figure(whole.grown(_MARGIN).common(page), images=inside, labels=frozenset(labels))
 
 
+def _frame(group: Sequence[Drawing], box: Box) -> bool:
+    """Whether a drawing is a single frame or ground, with little on it."""
+    outer = [drawing for drawing in group if drawing.box.area > 0.8 * box.area]
+    inner = sum(drawing.box.area for drawing in group if drawing.box.area <= 0.8 * box.area)
+    return bool(outer) and inner < 0.15 * box.area
+
+
 def _thin(box: Box) -> bool:
     return min(box.width, box.height) < 3.0
 
 
-def _labels(piece: Piece, box: Box) -> bool:
-    """Whether a piece of text near a drawing belongs to it: an axis, a tick, the name of a part."""
+def _labels(piece: Piece, box: Box, page: Box) -> bool:
+    """Whether a piece of text near a drawing belongs to it: an axis, a tick, the name of a part. What stands in the
+    page's margins does not."""
+    if piece.box.bottom < _EDGE * page.height or piece.box.top > (1 - _EDGE) * page.height:
+        return False
     near = piece.box.common(box.grown(_LABEL_REACH))
     if near.width <= 0 or near.height <= 0 or len(piece.text) > _LABEL or CAPTION.match(piece.text):
         return False

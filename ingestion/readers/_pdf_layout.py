@@ -186,7 +186,8 @@ def _line(row: list[tuple[Box, Piece]], column: int, area: Box) -> Line:
         if gap > 1.2 * longest.size or "|" in (cells[-1], piece.text):
             cells.append(piece.text)
         else:
-            cells[-1] += (" " if gap > 0.15 * longest.size else "") + piece.text
+            spaced = gap > 0.15 * longest.size or _turns(cells[-1][-1], piece.text[0])
+            cells[-1] += (" " if spaced else "") + piece.text
     return Line(
         *(tuple(cells), around(box for box, _ in row), longest.size),
         bold=all(piece.bold for _, piece in row),
@@ -196,6 +197,11 @@ def _line(row: list[tuple[Box, Piece]], column: int, area: Box) -> Line:
         right=area.right,
         left=area.left,
     )
+
+
+def _turns(before: str, after: str) -> bool:
+    """Whether the direction of writing changes between two letters: then the space between them is not drawn."""
+    return before.isalpha() and after.isalpha() and _right_to_left(before) != _right_to_left(after)
 
 
 def _right_to_left(text: str) -> bool:

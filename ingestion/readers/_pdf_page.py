@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from ctypes import c_float, c_int, c_uint, create_string_buffer
+from functools import lru_cache
 from typing import Any, Final
 
 from pypdfium2 import PdfiumError, raw
@@ -19,6 +21,8 @@ MAX_OBJECTS: Final = 100_000
 """Of a page that are looked at; a map drawn of more is whole without them."""
 MAX_SEGMENTS: Final = 2_000
 """Of a path that are looked at."""
+_MAX_CLIP: Final = 512
+"""Segments of a clip path that is looked at."""
 _MAX_DEPTH: Final = 15
 
 _GAP: Final = 1.5
@@ -105,6 +109,7 @@ class _Characters:
         self.size = 0.0
         self.space = False
         self.lying = True
+        self.bold = self.fixed = True
 
     def finished(self, divided: bool = False) -> Piece | None:
         """The piece gathered so far."""
@@ -136,26 +141,34 @@ class _Characters:
             self.start(index, top - bottom)
             self.left, self.bottom, self.right, self.top = left, bottom, right, top
         else:
-            if self.space:
-                self.size = self.letter_size(index, top - bottom)
+            if self.space or (character.isdigit() and self.raised(bottom, top)):
+                self.look(index, top - bottom)
                 self.text.append(" ")
             self.left, self.bottom = min(self.left, left), min(self.bottom, bottom)
             self.right, self.top = max(self.right, right), max(self.top, top)
+        if (left, bottom, right, top) == self.last and not self.space and unicodedata.bidirectional(character) in ("R", "AL"):
+            self.text.insert(-1, character)  # PDFium turns round the letters of a ligature, such as lam-alef
+        else:
+            self.text.append(character)
         self.space = False
-        self.text.append(character)
         self.sizes[self.size] += 1
         self.last = (left, bottom, right, top)
         return before
 
     def start(self, index: int, height: float) -> None:
-        """Note how the letters look where a piece begins."""
-        self.size = self.letter_size(index, height)
-        length = raw.FPDFText_GetFontInfo(self.page, index, self.name, len(self.name), self.flags)
-        name = self.name.raw[: max(length - 1, 0)].decode("utf-8", "ignore") if length <= len(self.name) else ""
-        self.bold = bool(_BOLD.search(name)) or raw.FPDFText_GetFontWeight(self.page, index) >= _HEAVY
-        self.fixed = bool(self.flags.value & _FIXED_FLAG or _FIXED.search(name))
+        """Note where a piece begins and which way it runs."""
+        self.look(index, height)
         self.lying = abs(self.matrix.a) >= abs(self.matrix.b)
         self.turn = self.shown.quarters(self.matrix.a, self.matrix.b)
+
+    def look(self, index: int, height: float) -> None:
+        """Note how the letters of a word look, by its first one. A piece is bold where all its words are."""
+        self.size = self.letter_size(index, height)
+        length = raw.FPDFText_GetFontInfo(self.page, index, self.name, len(self.name), self.flags)
+        name = self.name.value if length <= len(self.name) else b""
+        bold, fixed = _style(name)
+        self.bold &= bold or raw.FPDFText_GetFontWeight(self.page, index) >= _HEAVY
+        self.fixed &= fixed or bool(self.flags.value & _FIXED_FLAG)
 
     def letter_size(self, index: int, height: float) -> float:
         """Points, with the scale of the text's matrix, which the font's size alone leaves out."""
@@ -163,6 +176,12 @@ class _Characters:
         if raw.FPDFText_GetMatrix(self.page, index, self.matrix):  # its angle is told wrongly by GetCharAngle
             size *= math.hypot(self.matrix.c, self.matrix.d)
         return round(size, 1) if 0.5 < size < 1000 else round(max(height, 1.0), 1)
+
+    def raised(self, bottom: float, top: float) -> bool:
+        """Whether small letters stand above the end of a word: the number of a note, no part of the word."""
+        _, b, _, t = self.last
+        word = "".join(self.text[-3:])
+        return self.lying and word.isalpha() and len(word) > 2 and top - bottom < 0.8 * (t - b) and bottom - b > 0.15 * (t - b)
 
     def apart(self, left: float, bottom: float, right: float, top: float) -> bool:
         """Whether a character cannot belong to the piece before it."""
@@ -182,20 +201,26 @@ class _Characters:
         return any(left < rule.left < right and rule.top <= y <= rule.bottom for rule in self.rules)
 
 
+@lru_cache(maxsize=1024)
+def _style(font: bytes) -> tuple[bool, bool]:
+    """Whether a font's name says that it is bold, and that its letters have one width."""
+    name = font.decode("utf-8", "ignore")
+    return bool(_BOLD.search(name)), bool(_FIXED.search(name))
+
+
 def objects(page: Any, shown: Affine) -> Iterator[Drawing | Image]:
     """The drawings and images of a page, those in forms too."""
     area = Box(0, 0, *page.get_size())
-    for number, (handle, kind, place, parents) in enumerate(_walk(page.raw, shown, (), 0, _Page)):
+    for number, (handle, kind, place) in enumerate(_walk(page.raw, shown, 0, _Page)):
         if number >= MAX_OBJECTS:
             return
         if kind == raw.FPDF_PAGEOBJ_IMAGE:
             matrix = raw.FS_MATRIX()
             if raw.FPDFPageObj_GetMatrix(handle, matrix):
-                a, b, c, d, _, _ = place.after(_affine(matrix)).values
-                upright = a > 0 > d and abs(b) + abs(c) < 0.01 * (a - d)
-                yield Image(_bounds(handle, place).common(area), handle, upright, parents)
+                axes = place.after(_affine(matrix)).values[:4]
+                yield Image(_bounds(handle, place).common(area), handle, axes)
         elif kind == raw.FPDF_PAGEOBJ_SHADING:
-            yield Drawing(_bounds(handle, place).common(area), "shading", filled=True)
+            yield Drawing(_clip(handle, place, _bounds(handle, place).common(area)), "shading", filled=True)
         elif kind == raw.FPDF_PAGEOBJ_PATH and (drawing := _path(handle, place, area)):
             yield drawing
 
@@ -211,8 +236,8 @@ class _Form:
 
 
 def _walk(
-    parent: Any, place: Affine, parents: tuple[object, ...], depth: int, access: type[_Page] | type[_Form]
-) -> Iterator[tuple[Any, int, Affine, tuple[object, ...]]]:
+    parent: Any, place: Affine, depth: int, access: type[_Page] | type[_Form]
+) -> Iterator[tuple[Any, int, Affine]]:
     for index in range(max(access.count(parent), 0)):
         handle = access.get(parent, index)
         if not handle:
@@ -222,9 +247,9 @@ def _walk(
             matrix = raw.FS_MATRIX()
             if depth < _MAX_DEPTH and raw.FPDFPageObj_GetMatrix(handle, matrix):
                 inner = place.after(_affine(matrix))
-                yield from _walk(handle, inner, (*parents, handle), depth + 1, _Form)
+                yield from _walk(handle, inner, depth + 1, _Form)
         else:
-            yield handle, kind, place, parents
+            yield handle, kind, place
 
 
 def _affine(matrix: Any) -> Affine:
@@ -248,7 +273,7 @@ def _path(handle: Any, place: Affine, area: Box) -> Drawing | None:
         stroked and _inked(handle, raw.FPDFPageObj_GetStrokeColor)
     ):
         return None
-    box = _bounds(handle, place).common(area)
+    box = _clip(handle, place, _bounds(handle, place).common(area))
     if box.right < box.left or box.bottom < box.top:
         return None
     if filled and min(box.width, box.height) <= _THIN:
@@ -260,6 +285,22 @@ def _path(handle: Any, place: Affine, area: Box) -> Drawing | None:
     if strokes is None:
         return Drawing(box, "shape", filled=filled)
     return Drawing(box, "ruled", strokes, filled)
+
+
+def _clip(handle: Any, place: Affine, box: Box) -> Box:
+    """What clip paths leave of a box, told by the boxes around them."""
+    clip = raw.FPDFPageObj_GetClipPath(handle)
+    x, y = c_float(), c_float()
+    for path in range(max(raw.FPDFClipPath_CountPaths(clip), 0) if clip else 0):
+        segments = raw.FPDFClipPath_CountPathSegments(clip, path)
+        points = []
+        for number in range(segments if segments <= _MAX_CLIP else 0):
+            if raw.FPDFPathSegment_GetPoint(raw.FPDFClipPath_GetPathSegment(clip, path, number), x, y):
+                points.append(place(x.value, y.value))
+        if points:
+            xs, ys = zip(*points, strict=True)
+            box = box.common(Box(min(xs), min(ys), max(xs), max(ys)))
+    return box
 
 
 def _flat(box: Box) -> Box:

@@ -100,10 +100,8 @@ class Image(NamedTuple):
 
     box: Box
     handle: object
-    upright: bool
-    """Whether its pixels stand on the displayed page as they lie in the file."""
-    parents: tuple[object, ...]
-    """The forms it lies in, outermost first."""
+    axes: tuple[float, float, float, float]
+    """Where its right and its upper edge lead to on the displayed page: (x, y) of the one, (x, y) of the other."""
 
 
 def clusters(boxes: Sequence[Box], page: Box, reach: float) -> list[list[int]]:
@@ -112,11 +110,11 @@ def clusters(boxes: Sequence[Box], page: Box, reach: float) -> list[list[int]]:
     They are painted on a grid whose connected cells are a group, so that the time grows with the number of boxes, not
     with its square.
     """
-    cell = max(reach, page.width / 512, page.height / 512)
+    cell = max(reach / 3, page.width / 768, page.height / 768)
     columns, rows = int(page.width / cell) + 2, int(page.height / cell) + 2
     grid = np.zeros((rows, columns), dtype=bool)
     spans = []
-    for box in boxes:
+    for box in (box.grown(reach / 3) for box in boxes):
         left, right = (min(max(int((x - page.left) / cell), 0), columns - 1) for x in (box.left, box.right))
         top, bottom = (min(max(int((y - page.top) / cell), 0), rows - 1) for y in (box.top, box.bottom))
         grid[top : bottom + 1, left : right + 1] = True

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from PIL import Image as Pillow
-from pypdfium2 import PdfBitmap, PdfiumError, PdfImage, raw
+from pypdfium2 import PdfBitmap, PdfImage, PdfiumError, PdfMatrix, raw
 
 from ingestion.readers._pdf_parts import Box, Image
 from rag.errors import PictureError
@@ -22,7 +22,19 @@ _DRAWN: Final = 200 / 72
 SCANNED: Final = 300 / 72
 """Pixels a point of pages whose words are to be read: what OCR wants."""
 _HIGH: Final = 400 / 72
-_TURNS: Final = {1: Pillow.Transpose.ROTATE_270, 2: Pillow.Transpose.ROTATE_180, 3: Pillow.Transpose.ROTATE_90}
+_LYING: Final = {
+    (1, -1): None,
+    (-1, -1): Pillow.Transpose.FLIP_LEFT_RIGHT,
+    (1, 1): Pillow.Transpose.FLIP_TOP_BOTTOM,
+    (-1, 1): Pillow.Transpose.ROTATE_180,
+}
+_STANDING: Final = {
+    (1, 1): Pillow.Transpose.ROTATE_270,
+    (-1, -1): Pillow.Transpose.ROTATE_90,
+    (1, -1): Pillow.Transpose.TRANSPOSE,
+    (-1, 1): Pillow.Transpose.TRANSVERSE,
+}
+"""What makes an image lie as on the page, by the signs of its axes."""
 
 
 class Blank(Exception):
@@ -72,15 +84,42 @@ def picture(page: Any, image: Image) -> bytes:
         raise PictureError(f"{width}×{height} pixels", f"at most {MAX_PIXELS:,} are allowed", "scale it down")
     if _is_stencil(helper) and image.box.area < 0.5 * Box(0, 0, *page.get_size()).area:
         raise Blank("pure masks")
-    if image.upright and (jpeg := _jpeg(helper)) and not _masked(helper):
+    turn, slanted = _turn(image)
+    if slanted:
+        return drawn(page, image.box, [image])
+    if turn is None and (jpeg := _jpeg(helper)) and not _masked(helper):
         return jpeg
+    shown = _upright(helper, width, height)
+    if turn is not None:
+        shown = shown.transpose(turn)
     try:
-        shown = helper.get_bitmap(render=True, scale_to_original=True).to_pil()
+        return _png(_on_white(shown))
+    except Blank:
+        if "A" not in shown.getbands():
+            raise
+    return drawn(page, image.box, [image])  # light on dark: it shows on what lies behind it
+
+
+def _turn(image: Image) -> tuple[Pillow.Transpose | None, bool]:
+    """How the pixels of the file must be turned to lie as on the page, and whether quarters do not suffice."""
+    a, b, c, d = image.axes
+    if abs(b) + abs(c) <= 0.02 * (abs(a) + abs(d)):
+        return _LYING[1 if a > 0 else -1, 1 if d > 0 else -1], False
+    if abs(a) + abs(d) <= 0.02 * (abs(b) + abs(c)):
+        return _STANDING[1 if b > 0 else -1, 1 if c > 0 else -1], False
+    return None, True
+
+
+def _upright(helper: Any, width: int, height: int) -> Any:
+    """The pixels as they lie in the file, with the mask applied."""
+    kept = helper.get_matrix()
+    helper.set_matrix(PdfMatrix(width, 0, 0, height, 0, 0))
+    try:
+        return helper.get_bitmap(render=True, scale_to_original=False).to_pil()
     except PdfiumError:
-        shown = helper.get_bitmap().to_pil()
-    if turned := _TURNS.get(page.get_rotation() // 90 % 4):
-        shown = shown.transpose(turned)
-    return _png(_opaque(shown))
+        return helper.get_bitmap().to_pil()
+    finally:
+        helper.set_matrix(kept)
 
 
 def _helper(page: Any, image: Image) -> Any:
@@ -101,15 +140,9 @@ def _jpeg(helper: Any) -> bytes | None:
 
 def _masked(helper: Any) -> bool:
     """Whether a mask hides parts of an image: told by the alpha of a thumbnail."""
-    kept = helper.get_matrix()
-    scale = 64 / max(abs(kept.a) + abs(kept.c), abs(kept.b) + abs(kept.d), 1e-6)
-    helper.set_matrix(kept.scale(scale, scale))
-    try:
-        thumbnail = helper.get_bitmap(render=True, scale_to_original=False).to_pil()
-    except PdfiumError:
-        return False
-    finally:
-        helper.set_matrix(kept)
+    width, height = helper.get_px_size()
+    scale = 64 / max(width, height)
+    thumbnail = _upright(helper, max(round(width * scale), 1), max(round(height * scale), 1))
     if "A" not in thumbnail.getbands():
         return False
     alpha = np.asarray(thumbnail.getchannel("A"))[1:-1, 1:-1]
@@ -121,13 +154,12 @@ def _is_stencil(helper: Any) -> bool:
     return bool(meta.bits_per_pixel == 1 and meta.colorspace == raw.FPDF_COLORSPACE_UNKNOWN)
 
 
-def _opaque(shown: Any) -> Any:
-    """Without an alpha channel that hides nothing; at the edges of rendered images it does."""
+def _on_white(shown: Any) -> Any:
+    """A picture laid on white paper."""
     if "A" not in shown.getbands():
         return shown
-    alpha = np.asarray(shown.getchannel("A"))
-    inner = alpha[1:-1, 1:-1] if min(alpha.shape) > 2 else alpha
-    return shown.convert("RGB") if int(inner.min()) >= 250 else shown
+    paper = Pillow.new("RGBA", shown.size, "white")
+    return Pillow.alpha_composite(paper, shown.convert("RGBA")).convert("RGB")
 
 
 def _png(picture: Any) -> bytes:

@@ -29,13 +29,13 @@ _MAX_HEADING: Final = 150
 _MAX_HEADING_LINES: Final = 3
 _LEVELS: Final = 4
 """Sizes of letters that are told apart; smaller headings share the last level."""
-_MARGIN: Final = 0.12
+_MARGIN: Final = 0.15
 """The share of a page's height, above and below, where running heads stand."""
 _OUTERMOST: Final = 4
 """Lines from the page's edge among which running heads are."""
 _REPEATED: Final = 3
 """Pages on which a line must stand at the same place to be a running head."""
-_PAGE_NUMBER: Final = re.compile(r"[-–—\s|·]*(?:(?:page|seite|p\.)\s*)?(\d{1,5}|[ivxlc]{1,7})(?:\s*(?:/|of|von)\s*\d+)?[-–—\s|·]*", re.I)
+_PAGE_NUMBER: Final = re.compile(r"[-–—\s|·]*(?:(?:page|seite|p\.)\s*)?(?:\d{1,5}(?:[-–.]\d{1,4})?|[ivxlc]{1,7})(?:\s*(?:/|of|von)\s*\d+)?[-–—\s|·]*", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +176,10 @@ def _wrapped_cell(before: Line, line: Line) -> bool:
     )
 
 
+_LEADERS: Final = re.compile(r"(?:\s?[.…·_]){5,}")
+"""The dots of a table of contents, the line of a form."""
+
+
 def _told(group: Sequence[Line], words: Vocabulary) -> Paragraph:
     first = group[0]
     kind: BlockKind = "paragraph"
@@ -192,6 +196,8 @@ def _told(group: Sequence[Line], words: Vocabulary) -> Paragraph:
             kind = "list"
         text = _unwrapped(group, words)
     box = around(line.box for line in group)
+    if kind != "code":
+        text = _LEADERS.sub(" … ", text)
     return Paragraph(text, box, kind, first.size, all(line.bold for line in group), len(group))
 
 
