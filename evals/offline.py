@@ -22,7 +22,8 @@ from evals.datasets import load
 from evals.indexing import index
 from rag.errors import InputError
 from rag.fusion import fuse, normalizer
-from rag.retriever import FusionRetriever, Question, parse_weights
+from rag.question import Question
+from rag.retriever import FusionRetriever, parse_weights
 from rag.schema import LEGS, Leg
 from rag.settings import Settings
 

@@ -204,7 +204,12 @@ def _image_node(picture: Picture, pictures: PictureStore) -> ImageNode:
         metadata["caption_source"] = picture.caption_source
     if caption and alt and alt != caption:
         metadata["alt"] = alt
-    metadata |= {"image_sha256": stored.sha256, "width": stored.width, "height": stored.height}
+    if picture.keywords:
+        metadata["keywords"] = list(picture.keywords)
+    if picture.ocr:
+        metadata["ocr"] = picture.ocr
+    metadata |= {"image_sha256": stored.sha256, "image_phash": stored.phash}
+    metadata |= {"width": stored.width, "height": stored.height}
     metadata["content_sha256"] = _digest(f"{stored.sha256}\n{picture.words}")
     return ImageNode(
         text=picture.words,

@@ -152,7 +152,8 @@ class Corpus:
         Raises InputError for an empty question, FilterError for a filter that cannot match, PictureError for a picture
         that cannot be opened.
         """
-        from rag.retriever import Question, to_hits
+        from rag.question import Question
+        from rag.ranking import to_hits
 
         question = Question(query, image)
         retriever = self.as_retriever(k=k, filters=filters, modality=modality, weights=weights, fusion=fusion)

@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import BaseNode, ImageNode, MetadataMode, NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle
 from numpy.typing import NDArray
-from pydantic import Field
 
 from rag.errors import InputError
 from rag.fusion import fuse, normalizer
-from rag.schema import DENSE_LEGS, LEGS, LEXICAL, Hit, Leg, LegScore
+from rag.question import Question
+from rag.ranking import FusedNode, Stage
+from rag.schema import DENSE_LEGS, LEGS, LEXICAL, Leg, LegScore
 
 if TYPE_CHECKING:
     from rag.encoders import ClipEncoder
-    from rag.pictures import ImageInput
     from rag.store import Candidates, FilterExpr, NamedVectorStore
 
-__all__ = ["FusedNode", "FusionRetriever", "Question", "parse_weights", "to_hit"]
-
-_SHOWN_ELSEWHERE = frozenset({"source", "page", "section", "caption"})
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question in words, as a picture, or both. At least one is given."""
-
-    text: str = ""
-    image: ImageInput | None = None
-
-    def __post_init__(self) -> None:
-        if not self.text.strip() and self.image is None:
-            raise InputError("an empty question", "allowed: words, a picture, or both", "give QUERY or --image FILE")
-        if any("\ud800" <= char <= "\udfff" for char in self.text):
-            raise InputError("a question that is not UTF-8", "allowed: words in Unicode", "write it as UTF-8")
-
-
-class FusedNode(NodeWithScore):
-    """A node with its fused score and how each leg judged it; `score` is the sum of the legs' contributions."""
-
-    legs: dict[Leg, LegScore] = Field(default_factory=dict)
+__all__ = ["FusionRetriever", "parse_weights"]
 
 
 def parse_weights(given: Mapping[str, float]) -> dict[Leg, float]:
@@ -87,9 +64,10 @@ class FusionRetriever(BaseRetriever):
         fusion: str = "zscore",
         weights: Mapping[str, float] | None = None,
         filters: FilterExpr | None = None,
+        stages: Sequence[Stage] = (),
         **kwargs: Any,
     ) -> None:
-        self.store, self.encoder, self.filters = store, encoder, filters
+        self.store, self.encoder, self.filters, self.stages = store, encoder, filters, tuple(stages)
         self.similarity_top_k, self.depth, self.fusion = similarity_top_k, depth, fusion
         for name, value in (("k", similarity_top_k), ("depth", depth)):
             if not isinstance(value, int) or value < 1:
@@ -102,7 +80,10 @@ class FusionRetriever(BaseRetriever):
         """Rank the collection for a question: at most `similarity_top_k` nodes, best first, ties by id."""
         query = self.encode(question)
         depth = max(self.depth, self.similarity_top_k)
-        return self._fuse(self.store.candidates(query, depth=depth, filters=self.filters))
+        ranking = self._fuse(self.store.candidates(query, depth=depth, filters=self.filters))
+        for stage in self.stages:
+            ranking = stage(ranking, question)
+        return ranking[: self.similarity_top_k]
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         image = query_bundle.image_path
@@ -136,7 +117,7 @@ class FusionRetriever(BaseRetriever):
         weights = np.array([self.weights[leg] for leg in legs], dtype=np.float64)
         scores, normalized = fuse(raw, weights, self._normalize)
         ranks = {leg: {id_: rank for rank, id_ in enumerate(found.ranked[leg], 1)} for leg in legs}
-        best = np.argsort(-scores, kind="stable")[: self.similarity_top_k]
+        best = np.argsort(-scores, kind="stable")[: None if self.stages else self.similarity_top_k]
         return [
             FusedNode(
                 node=found.nodes[ids[row]],
@@ -162,30 +143,3 @@ def _join(text: NDArray[np.float32] | None, picture: NDArray[np.float32] | None)
     both: NDArray[np.float32] = text + picture
     norm = float(np.linalg.norm(both))
     return (both / norm).astype(np.float32) if norm > 0 else text
-
-
-def to_hit(scored: NodeWithScore, rank: int) -> Hit:
-    """Flatten a scored node into what a reader of the results needs."""
-    node: BaseNode = scored.node
-    metadata = node.metadata
-    picture = isinstance(node, ImageNode)
-    page = metadata.get("page")
-    return Hit(
-        rank=rank,
-        id=node.node_id,
-        score=float(scored.score or 0.0),
-        modality="image" if picture else "text",
-        text=node.get_content(MetadataMode.NONE),
-        caption=str(metadata.get("caption", "")),
-        image=(node.image_path or node.image_url or "") if isinstance(node, ImageNode) else "",
-        source=str(metadata.get("source", "")),
-        page=int(page) if page is not None else None,
-        section=str(metadata.get("section", "")),
-        metadata={key: value for key, value in metadata.items() if key not in _SHOWN_ELSEWHERE},
-        legs=scored.legs if isinstance(scored, FusedNode) else {},
-    )
-
-
-def to_hits(scored: Sequence[NodeWithScore]) -> list[Hit]:
-    """Flatten a ranking; ranks are 1-based."""
-    return [to_hit(node, rank) for rank, node in enumerate(scored, 1)]

@@ -26,6 +26,7 @@ PAYLOAD_TYPES: Final[Mapping[str, str]] = {
     "caption_source": "keyword",
     "image_uri": "keyword",
     "image_sha256": "keyword",
+    "image_phash": "keyword",
     "width": "integer",
     "height": "integer",
     "content_sha256": "keyword",
@@ -94,6 +95,8 @@ class Hit:
     section: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     legs: Mapping[Leg, LegScore] = field(default_factory=dict)
+    adjustments: Mapping[str, float] = field(default_factory=dict)
+    """What stages after fusion added to the score; with the legs' contributions it adds up to `score`."""
 
     def to_json(self) -> dict[str, Any]:
         """The hit as the command line prints it."""
@@ -110,6 +113,7 @@ class Hit:
             "section": self.section,
             "metadata": dict(self.metadata),
             "legs": {leg: score.to_json() for leg, score in self.legs.items()},
+            "adjustments": dict(self.adjustments),
         }
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from rag import Corpus
 from rag.encoders.fake import fake_encoder
 from rag.errors import EncoderError, EncoderMismatch, FilterError, InputError
-from rag.retriever import FusedNode
+from rag.ranking import FusedNode
 from rag.settings import Settings
 from tests.openai_server import KEY, MODEL, OpenAIServer
 

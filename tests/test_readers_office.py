@@ -23,7 +23,9 @@ from rag.errors import SourceError
 
 def picture(colour: str = "red", kind: str = "PNG") -> BytesIO:
     buffer = BytesIO()
-    Image.new("RGB", (40, 30), colour).save(buffer, kind)
+    image = Image.new("RGB", (40, 30), colour)
+    image.paste("black", (0, 0, 20, 15))
+    image.save(buffer, kind)
     buffer.seek(0)
     return buffer
 

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Final
 
 from ingestion.document import ParsedDocument
+from ingestion.junk import without_junk
 from rag.errors import SourceError
 
 __all__ = ["READERS", "linked_files", "read", "reader_name"]
@@ -28,7 +29,8 @@ _SUFFIXES: Final = {
     "pdf": ".pdf",
     "docx": ".docx .docm .dotx",
     "pptx": ".pptx .pptm .ppsx .potx",
-    "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .tif .tiff .bmp .dib .avif .jp2 .ppm .pgm .pbm .pnm",
+    "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .avif .heic .heif .svg .svgz "
+    ".tif .tiff .bmp .dib .jp2 .ppm .pgm .pbm .pnm",
 }
 READERS: Final = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 """Suffix (lower case, with the dot) -> the module of this package that reads it."""
@@ -41,6 +43,7 @@ _DEFECTS: Final = (
 
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PICTURE_HEADS: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*")
+_PICTURE_BRANDS: Final = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
 _ZIP_PARTS: Final = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx"}
 
 
@@ -57,7 +60,7 @@ def read(path: Path, root: Path | None = None) -> ParsedDocument:
     """
     with _told(path):
         result: ParsedDocument = _reader(path).read(path, _root(path, root))
-        return result
+        return without_junk(result)
 
 
 def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:
@@ -98,6 +101,8 @@ def _reader(path: Path) -> ModuleType:
 def _sniff(path: Path, head: bytes, named: str | None) -> str | None:
     """The reader that the first bytes ask for, where they are unmistakable."""
     if head.startswith(_PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return "image"
+    if head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS:
         return "image"
     if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"%PDF-"):
         return "pdf"

@@ -20,8 +20,9 @@ import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 from ingestion.document import Block, ParsedDocument, one_line
+from ingestion.junk import TINY
 from ingestion.readers import _pdf_pictures as pixels
-from ingestion.readers._builder import TINY, Builder
+from ingestion.readers._builder import Builder
 from ingestion.readers._pdf_figures import Figure, caption_of, figures
 from ingestion.readers._pdf_layout import Line, ordered
 from ingestion.readers._pdf_page import display, objects, pieces
