@@ -19,6 +19,7 @@ import numpy as np
 
 from evals.reading import Kept, Readers
 from evals.words import common_share, markdown_text
+from ingestion.ocr import require
 from rag.errors import InputError
 
 __all__ = ["Entry", "Fidelity", "Outcome", "entries", "measure", "truths"]
@@ -235,12 +236,18 @@ def measure(
     groundtruth: str | Path | None = None,
     *,
     seconds: float = 120.0,
+    ocr: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fidelity:
-    """Read all files, each for at most `seconds`, and compare them with what is known of them."""
+    """Read all files, each for at most `seconds`, and compare them with what is known of them.
+
+    Raises MissingExtra where `ocr` is wanted and the extra is not installed.
+    """
+    if ocr:
+        require()
     find = truths(groundtruth) if groundtruth is not None else lambda _: ()
     outcomes = []
-    with Readers(seconds) as readers:
+    with Readers(seconds, ocr) as readers:
         for number, entry in enumerate(files, 1):
             outcomes.append(_outcome(entry, readers.read(entry.path, entry.root), find(entry)))
             if progress:

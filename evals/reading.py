@@ -32,8 +32,8 @@ class Kept:
 class Readers:
     """A process that reads files, replaced where it dies or takes too long. The text comes back, pictures do not."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, ocr: bool = False) -> None:
+        self._seconds, self._ocr = seconds, ocr
         self._context = multiprocessing.get_context("spawn")
         self._process: Any = None
         self._ours: Connection[Any, Any] | None = None
@@ -48,7 +48,7 @@ class Readers:
         """What the readers keep of a file, or why they do not."""
         if self._ours is None:
             self._ours, theirs = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
+            self._process = self._context.Process(target=_serve, args=(theirs, self._ocr), daemon=True)
             self._process.start()
             theirs.close()
         try:
@@ -72,8 +72,9 @@ class Readers:
             self._ours = None
 
 
-def _serve(pipe: Connection[Any, Any]) -> None:
+def _serve(pipe: Connection[Any, Any], ocr: bool) -> None:
     """Answer each path with what was kept of it or with the reason why nothing was, until the other end closes."""
+    from ingestion.ocr import switched
     from ingestion.readers import read
 
     while True:
@@ -82,7 +83,8 @@ def _serve(pipe: Connection[Any, Any]) -> None:
         except (EOFError, KeyboardInterrupt):
             os._exit(0)
         try:
-            document = read(path, root)
+            with switched(ocr):
+                document = read(path, root)
         except TriptychError as exc:
             pipe.send(str(exc).replace(f"{path} ", "", 1))
             continue

@@ -19,8 +19,8 @@ MAX_RENDERED: Final = 3000
 """Pixels of the longer side of a rendered region."""
 _DRAWN: Final = 200 / 72
 """Pixels a point of drawings: 200 dpi."""
-SCANNED: Final = 300 / 72
-"""Pixels a point of pages whose words are to be read: what OCR wants."""
+SCANNED: Final = 200 / 72
+"""Pixels a point of pages whose words are to be read; OCR scales larger ones down."""
 _HIGH: Final = 400 / 72
 _LYING: Final = {
     (1, -1): None,
@@ -56,6 +56,8 @@ def region(page: Any, box: Box, scale: float = _DRAWN, most: int = MAX_RENDERED)
 def drawn(page: Any, box: Box, images: Sequence[Image]) -> bytes:
     """A region as PNG, as fine as its finest image. Raises Blank where it is of one colour."""
     picture = region(page, box, max([_DRAWN, *(min(_fineness(page, image), _HIGH) for image in images)]))
+    if _flat(picture):
+        raise Blank("of a single colour")
     return _png(picture)
 
 
@@ -92,12 +94,10 @@ def picture(page: Any, image: Image) -> bytes:
     shown = _upright(helper, width, height)
     if turn is not None:
         shown = shown.transpose(turn)
-    try:
-        return _png(_on_white(shown))
-    except Blank:
-        if "A" not in shown.getbands():
-            raise
-    return drawn(page, image.box, [image])  # light on dark: it shows on what lies behind it
+    paper = _on_white(shown)
+    if paper is not shown and _flat(paper):
+        return drawn(page, image.box, [image])  # light on dark: it shows on what lies behind it
+    return _png(paper)
 
 
 def _turn(image: Image) -> tuple[Pillow.Transpose | None, bool]:
@@ -162,10 +162,12 @@ def _on_white(shown: Any) -> Any:
     return Pillow.alpha_composite(paper, shown.convert("RGBA")).convert("RGB")
 
 
-def _png(picture: Any) -> bytes:
+def _flat(picture: Any) -> bool:
     extrema = picture.getextrema()
-    if all(low == high for low, high in (extrema if isinstance(extrema[0], tuple) else [extrema])):
-        raise Blank("of a single colour")
+    return all(low == high for low, high in (extrema if isinstance(extrema[0], tuple) else [extrema]))
+
+
+def _png(picture: Any) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()

@@ -7,11 +7,10 @@ letters, headings (`_pdf_text`). Drawings made of lines are rendered as pictures
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -19,13 +18,15 @@ from typing import Any, Final
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from ingestion.document import Block, ParsedDocument, one_line
+from ingestion import ocr
+from ingestion.document import Block, ParsedDocument, Picture, one_line
 from ingestion.junk import TINY
 from ingestion.readers import _pdf_pictures as pixels
 from ingestion.readers._builder import Builder
 from ingestion.readers._pdf_figures import Figure, caption_of, figures
 from ingestion.readers._pdf_layout import Line, ordered
 from ingestion.readers._pdf_page import display, objects, pieces
+from ingestion.readers._pdf_scan import scanned_lines
 from ingestion.readers._pdf_parts import Box, Drawing, Image, Piece
 from ingestion.readers._pdf_tables import Table, strokes, tables, upright_rules
 from ingestion.readers._pdf_text import (
@@ -95,6 +96,8 @@ class _Page:
     lines: list[Line]
     tables: list[Table]
     pictures: list[_Shown] = field(default_factory=list)
+    scan: list[str] = field(default_factory=list)
+    """The words that OCR read on it, in paragraphs."""
 
 
 class _Reader:
@@ -104,7 +107,6 @@ class _Reader:
         self.pdf = pdf
         self.builder = Builder()
         self.outline = self._outline()
-        self.seen: set[str] = set()
         self.left_out = 0
 
     def document(self, path: Path) -> ParsedDocument:
@@ -191,7 +193,7 @@ class _Reader:
 
     def shown(self, page: Any, figure: Figure, text: Sequence[Piece], name: str) -> list[_Shown]:
         """The pixels of a figure; nothing where it shows nothing, which is counted."""
-        labels = " · ".join(dict.fromkeys(text[place].text for place in sorted(figure.labels)))
+        labels = "\n".join(dict.fromkeys(text[place].text for place in sorted(figure.labels)))
         try:
             if figure.image is not None:
                 data = pixels.picture(page, figure.image)
@@ -208,7 +210,10 @@ class _Reader:
 
     def scanned(self, page: Any, kept: _Page) -> None:
         """Read the words of a scanned page, or say that they were not read."""
-        self.builder.omit(f"page {kept.number}", "a scan: kept as a picture, its words were not read")
+        if not ocr.wanted():
+            self.builder.omit(f"page {kept.number}", "a scan, kept as a picture; its words were not read, for OCR is off")
+            return
+        kept.scan.extend(scanned_lines(pixels.region(page, Box(0, 0, *page.get_size()), pixels.SCANNED)))
 
     def tell(self, pages: Sequence[_Page]) -> None:
         """Add all pages to the document."""
@@ -253,6 +258,8 @@ class _Reader:
             self.tell_things(pictures.get(place, []), ruled.get(place, []))
             self.tell_paragraph(paragraph, levels[place], pending)
         self.tell_things(pictures.get(len(found), []), ruled.get(len(found), []))
+        for paragraph in page.scan:
+            self.builder.text(paragraph)
 
     def tell_things(self, pictures: Sequence[tuple[_Shown, str]], ruled: Sequence[Table]) -> None:
         """Add what stands between paragraphs."""
@@ -292,14 +299,14 @@ class _Reader:
             self.builder.text(paragraph.text, paragraph.kind)
 
     def add(self, shown: _Shown, caption: str) -> None:
-        """Add a picture once; the same bytes again without a caption are a logo or a background."""
-        digest = hashlib.sha256(shown.data).hexdigest()
+        """Add a picture with the words that it shows; they stay as text where its pixels are not there."""
         if shown.lost:
             self.builder.lost_picture(shown.name, shown.lost)
-        elif shown.data and digest in self.seen and not caption:
-            self.builder.junk("shown before in this document")
         elif shown.data and self.builder.picture(shown.data, shown.name, caption=caption):
-            self.seen.add(digest)
+            picture = self.builder.items[-1]
+            if shown.labels and isinstance(picture, Picture):
+                self.builder.items[-1] = replace(picture, ocr=shown.labels)
+            return
         self.builder.text(shown.labels)
 
     def _outline(self) -> dict[int, list[tuple[int, str]]]:

@@ -17,13 +17,14 @@ from rag.cli.options import Progress, json_option, print_json
 @click.option(
     "--seconds", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="A file may take at most."
 )
+@click.option("--ocr", is_flag=True, help="Read what is only drawn: scanned pages, words in pictures.")
 @json_option
-def eval_ingestion(source: Path, groundtruth: Path | None, seconds: float, as_json: bool) -> None:
+def eval_ingestion(source: Path, groundtruth: Path | None, seconds: float, ocr: bool, as_json: bool) -> None:
     """Read every file and compare text and pictures with a manifest and a ground truth."""
     from evals.fidelity import entries, measure
 
     with Progress("files") as progress:
-        result = measure(entries(source), groundtruth, seconds=seconds, progress=progress.count)
+        result = measure(entries(source), groundtruth, seconds=seconds, ocr=ocr, progress=progress.count)
     if as_json:
         print_json(result.to_json())
     else:
