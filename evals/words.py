@@ -41,8 +41,8 @@ def markdown_text(markdown: str) -> str:
 
 
 def document_text(document: ParsedDocument) -> str:
-    """All words that a document gives to the index: title, blocks, and those words of pictures (captions, alt texts, what
-    is drawn in them) that no block has."""
+    """All words that a document gives to the index: title, blocks, and those of pictures (captions, alt texts, what is
+    drawn in them) that no block has."""
     text = "\n".join([document.title, *(block.text for block in document.blocks)])
     flat = one_line(text).casefold()
     said = [line for picture in document.pictures for line in f"{picture.words}\n{picture.ocr}".splitlines()]

@@ -80,9 +80,7 @@ def _rule(box: Box, page: Box) -> bool:
     return box.height < 3.0 and box.width > 0.5 * page.width
 
 
-def _drawn(
-    group: Sequence[Drawing], images: Sequence[Image], pieces: Sequence[Piece], page: Box
-) -> Figure | None:
+def _drawn(group: Sequence[Drawing], images: Sequence[Image], pieces: Sequence[Piece], page: Box) -> Figure | None:
     box = around(drawing.box for drawing in group)
     if min(box.width, box.height) < _LEAST or box.area < _LEAST_AREA or _background(box, page):
         return None
@@ -127,8 +125,10 @@ def _labels(piece: Piece, box: Box, page: Box) -> bool:
     near = piece.box.common(box.grown(_LABEL_REACH))
     if near.width <= 0 or near.height <= 0 or len(piece.text) > _LABEL or CAPTION.match(piece.text):
         return False
-    return piece.box.left >= box.left - 6 * _LABEL_REACH and piece.box.right <= box.right + 6 * _LABEL_REACH and (
-        piece.box.width <= 0.8 * box.width or piece.turn != 0
+    return (
+        piece.box.left >= box.left - 6 * _LABEL_REACH
+        and piece.box.right <= box.right + 6 * _LABEL_REACH
+        and (piece.box.width <= 0.8 * box.width or piece.turn != 0)
     )
 
 

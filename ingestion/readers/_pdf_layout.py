@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -54,7 +55,9 @@ class Line:
 def ordered(pieces: Sequence[Piece]) -> list[Line]:
     """The lines of a page in reading order. Turned text is read as if the page were turned, the most of it first."""
     lines: list[Line] = []
-    turns = sorted({piece.turn for piece in pieces}, key=lambda turn: -sum(len(p.text) for p in pieces if p.turn == turn))
+    turns = sorted(
+        {piece.turn for piece in pieces}, key=lambda turn: -sum(len(p.text) for p in pieces if p.turn == turn)
+    )
     for turn in turns:
         first = lines[-1].column + 1 if lines else 0
         runs = _runs([piece for piece in pieces if piece.turn == turn])
@@ -159,7 +162,9 @@ def _lines(pieces: list[Piece], column: int, turn: int) -> list[Line]:
     boxes = [_upright(piece.box, turn) for piece in pieces]
     area = around(boxes)
     rows: list[list[tuple[Box, Piece]]] = []
-    for box, piece in sorted(zip(boxes, pieces, strict=True), key=lambda pair: (pair[0].top + pair[0].bottom, pair[0].left)):
+    for box, piece in sorted(
+        zip(boxes, pieces, strict=True), key=lambda pair: (pair[0].top + pair[0].bottom, pair[0].left)
+    ):
         if rows and _level(rows[-1], box):
             rows[-1].append((box, piece))
         else:
@@ -181,7 +186,7 @@ def _line(row: list[tuple[Box, Piece]], column: int, area: Box) -> Line:
     row.sort(key=lambda pair: pair[0].left, reverse=_right_to_left(words))
     longest = max((piece for _, piece in row), key=lambda piece: len(piece.text))
     cells = [row[0][1].text]
-    for (before, _), (box, piece) in zip(row, row[1:], strict=False):
+    for (before, _), (box, piece) in pairwise(row):
         gap = max(box.left - before.right, before.left - box.right)
         if gap > 1.2 * longest.size or "|" in (cells[-1], piece.text):
             cells.append(piece.text)

@@ -146,7 +146,11 @@ class _Characters:
                 self.text.append(" ")
             self.left, self.bottom = min(self.left, left), min(self.bottom, bottom)
             self.right, self.top = max(self.right, right), max(self.top, top)
-        if (left, bottom, right, top) == self.last and not self.space and unicodedata.bidirectional(character) in ("R", "AL"):
+        if (
+            (left, bottom, right, top) == self.last
+            and not self.space
+            and unicodedata.bidirectional(character) in ("R", "AL")
+        ):
             self.text.insert(-1, character)  # PDFium turns round the letters of a ligature, such as lam-alef
         else:
             self.text.append(character)
@@ -181,18 +185,24 @@ class _Characters:
         """Whether small letters stand above the end of a word: the number of a note, no part of the word."""
         _, b, _, t = self.last
         word = "".join(self.text[-3:])
-        return self.lying and word.isalpha() and len(word) > 2 and top - bottom < 0.8 * (t - b) and bottom - b > 0.15 * (t - b)
+        return (
+            self.lying
+            and word.isalpha()
+            and len(word) > 2
+            and top - bottom < 0.8 * (t - b)
+            and bottom - b > 0.15 * (t - b)
+        )
 
     def apart(self, left: float, bottom: float, right: float, top: float) -> bool:
         """Whether a character cannot belong to the piece before it."""
-        l, b, r, t = self.last
+        west, south, east, north = self.last
         if self.lying:
-            gap, shift = max(left - r, l - right), abs(bottom + top - b - t)
+            gap, shift = max(left - east, west - right), abs(bottom + top - south - north)
         else:
-            gap, shift = max(bottom - t, b - top), abs(left + right - l - r)
+            gap, shift = max(bottom - north, south - top), abs(left + right - west - east)
         if gap > _GAP * self.size or shift > 1.5 * self.size:
             return True
-        return self.space and bool(self.rules) and self.ruled((l + r) / 2, (left + right) / 2, (bottom + top) / 2)
+        return self.space and bool(self.rules) and self.ruled((west + east) / 2, (left + right) / 2, (bottom + top) / 2)
 
     def ruled(self, before: float, after: float, height: float) -> bool:
         """Whether a vertical line stands between two characters."""
@@ -279,12 +289,9 @@ def _path(handle: Any, place: Affine, area: Box) -> Drawing | None:
     if filled and min(box.width, box.height) <= _THIN:
         return Drawing(box, "ruled", (_flat(box),), filled=True)
     matrix = raw.FS_MATRIX()
-    if not raw.FPDFPageObj_GetMatrix(handle, matrix):
-        return None
-    strokes = _strokes(handle, place.after(_affine(matrix)))
-    if strokes is None:
-        return Drawing(box, "shape", filled=filled)
-    return Drawing(box, "ruled", strokes, filled)
+    placed = raw.FPDFPageObj_GetMatrix(handle, matrix)
+    strokes = _strokes(handle, place.after(_affine(matrix))) if placed else None
+    return Drawing(box, "shape" if strokes is None else "ruled", strokes or (), filled)
 
 
 def _clip(handle: Any, place: Affine, box: Box) -> Box:

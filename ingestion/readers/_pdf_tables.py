@@ -92,14 +92,17 @@ def _snapped(values: Iterable[float]) -> list[float]:
 def _row(cells: Sequence[Sequence[int]], pieces: Sequence[Piece]) -> list[tuple[str, ...]]:
     """The rows of a band between two lines: one, or where its lines of text stand side by side in most columns, one a
     line of text: such a table has lines between its columns alone."""
-    texts = [[line for line in ordered([pieces[number] for number in cell])] for cell in cells]
+    texts = [ordered([pieces[number] for number in cell]) for cell in cells]
     filled = [lines for lines in texts if lines]
     if not filled:
         return []
-    if len(filled) > 1 and min(map(len, filled)) >= 3 and len({len(lines) for lines in filled}) == 1 and _side_by_side(filled):
-        return [
-            tuple(lines[number].text if lines else "" for lines in texts) for number in range(len(filled[0]))
-        ]
+    if (
+        len(filled) > 1
+        and min(map(len, filled)) >= 3
+        and len({len(lines) for lines in filled}) == 1
+        and _side_by_side(filled)
+    ):
+        return [tuple(lines[number].text if lines else "" for lines in texts) for number in range(len(filled[0]))]
     return [tuple(_joined(lines) for lines in texts)]
 
 

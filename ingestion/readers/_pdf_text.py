@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from ingestion.document import BlockKind, one_line
@@ -35,7 +36,10 @@ _OUTERMOST: Final = 4
 """Lines from the page's edge among which running heads are."""
 _REPEATED: Final = 3
 """Pages on which a line must stand at the same place to be a running head."""
-_PAGE_NUMBER: Final = re.compile(r"[-–—\s|·]*(?:(?:page|seite|p\.)\s*)?(?:\d{1,5}(?:[-–.]\d{1,4})?|[ivxlc]{1,7})(?:\s*(?:/|of|von)\s*\d+)?[-–—\s|·]*", re.I)
+_PAGE_NUMBER: Final = re.compile(
+    r"[-–—\s|·]*(?:(?:page|seite|p\.)\s*)?(?:\d{1,5}(?:[-–.]\d{1,4})?|[ivxlc]{1,7})(?:\s*(?:/|of|von)\s*\d+)?[-–—\s|·]*",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,11 @@ class Vocabulary:
         keep = whole not in self._words and (
             parted in self._words
             or not rest[:1].islower()
-            or (before.casefold() in self._words and rest.casefold() in self._words and len(min(before, rest, key=len)) > 3)
+            or (
+                before.casefold() in self._words
+                and rest.casefold() in self._words
+                and len(min(before, rest, key=len)) > 3
+            )
         )
         return f"{first}-{second}" if keep else f"{first}{second}"
 
@@ -143,7 +151,7 @@ def _usual_gap(lines: Sequence[Line]) -> float:
     """The empty space between two lines of a paragraph, in points."""
     gaps = sorted(
         lower.box.top - upper.box.bottom
-        for upper, lower in zip(lines, lines[1:], strict=False)
+        for upper, lower in pairwise(lines)
         if upper.column == lower.column and lower.box.top > upper.box.top
     )
     return gaps[len(gaps) // 3] if gaps else 0.0
@@ -157,7 +165,9 @@ def _divides(group: Sequence[Line], line: Line, usual: float) -> bool:
         return ended or line.size != before.size or not (before.divided or line.text[:1].islower())
     if (len(before.cells) > 1) != (len(line.cells) > 1) and not _wrapped_cell(before, line):
         return True
-    if abs(line.size - before.size) > 0.08 * before.size or (line.bold != before.bold and len(group) <= _MAX_HEADING_LINES):
+    if abs(line.size - before.size) > 0.08 * before.size or (
+        line.bold != before.bold and len(group) <= _MAX_HEADING_LINES
+    ):
         return True
     if line.box.top - before.box.bottom > max(usual, 0.0) + 0.4 * line.size:
         return True
@@ -171,8 +181,10 @@ def _divides(group: Sequence[Line], line: Line, usual: float) -> bool:
 
 def _wrapped_cell(before: Line, line: Line) -> bool:
     """Whether a line of one piece goes on with a cell of the table row before it."""
-    return len(before.cells) > 1 and line.box.left > before.box.left + 2 * line.size and line.box.width < 0.5 * (
-        before.right - before.left
+    return (
+        len(before.cells) > 1
+        and line.box.left > before.box.left + 2 * line.size
+        and line.box.width < 0.5 * (before.right - before.left)
     )
 
 
@@ -207,10 +219,10 @@ def _indented(line: Line, left: float) -> str:
 
 
 def _unwrapped(group: Sequence[Line], words: Vocabulary) -> str:
-    """A paragraph without the line breaks that the margin made: where the next line's first word would have had room, the
-    break was meant."""
+    """A paragraph without the line breaks that the margin made: where the next line's first word would have had room,
+    the break was meant."""
     text = group[0].text
-    for before, line in zip(group, group[1:], strict=False):
+    for before, line in pairwise(group):
         if before.divided:
             text = words.joined(text, line.text)
             continue
@@ -236,8 +248,8 @@ def heading_levels(paragraphs: Iterable[Paragraph], body: float) -> Mapping[floa
 
 
 def heading_level(paragraph: Paragraph, levels: Mapping[float, int], body: float) -> int:
-    """The level of a paragraph that is a heading, 0 for others. Bold lines by themselves are headings below all that are
-    set in larger letters."""
+    """The level of a paragraph that is a heading, 0 for others. Bold lines by themselves are headings below all that
+    are set in larger letters."""
     if not _may_head(paragraph):
         return 0
     if paragraph.size in levels:

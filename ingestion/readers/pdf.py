@@ -7,7 +7,6 @@ letters, headings (`_pdf_text`). Drawings made of lines are rendered as pictures
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,8 +25,8 @@ from ingestion.readers._builder import Builder
 from ingestion.readers._pdf_figures import Figure, caption_of, figures
 from ingestion.readers._pdf_layout import Line, ordered
 from ingestion.readers._pdf_page import display, objects, pieces
-from ingestion.readers._pdf_scan import scanned_lines
 from ingestion.readers._pdf_parts import Box, Drawing, Image, Piece
+from ingestion.readers._pdf_scan import scanned_lines
 from ingestion.readers._pdf_tables import Table, strokes, tables, upright_rules
 from ingestion.readers._pdf_text import (
     Paragraph,
@@ -97,7 +96,7 @@ class _Page:
     tables: list[Table]
     pictures: list[_Shown] = field(default_factory=list)
     scan: list[str] = field(default_factory=list)
-    """The words that OCR read on it, in paragraphs."""
+    """The lines that OCR read on it."""
 
 
 class _Reader:
@@ -128,7 +127,9 @@ class _Reader:
         total = len(self.pdf)
         for index in range(total):
             if broken >= MAX_BROKEN or index >= MAX_PAGES:
-                self.builder.omit(f"pages {index + 1} to {total}", f"more than {MAX_PAGES} pages, or {broken} broken ones")
+                self.builder.omit(
+                    f"pages {index + 1} to {total}", f"more than {MAX_PAGES} pages, or {broken} broken ones"
+                )
                 break
             try:
                 page = self.pdf[index]
@@ -211,7 +212,9 @@ class _Reader:
     def scanned(self, page: Any, kept: _Page) -> None:
         """Read the words of a scanned page, or say that they were not read."""
         if not ocr.wanted():
-            self.builder.omit(f"page {kept.number}", "a scan, kept as a picture; its words were not read, for OCR is off")
+            self.builder.omit(
+                f"page {kept.number}", "a scan, kept as a picture; its words were not read, for OCR is off"
+            )
             return
         kept.scan.extend(scanned_lines(pixels.region(page, Box(0, 0, *page.get_size()), pixels.SCANNED)))
 
@@ -258,8 +261,8 @@ class _Reader:
             self.tell_things(pictures.get(place, []), ruled.get(place, []))
             self.tell_paragraph(paragraph, levels[place], pending)
         self.tell_things(pictures.get(len(found), []), ruled.get(len(found), []))
-        for paragraph in page.scan:
-            self.builder.text(paragraph)
+        if page.scan:
+            self.builder.text("\n".join(page.scan))
 
     def tell_things(self, pictures: Sequence[tuple[_Shown, str]], ruled: Sequence[Table]) -> None:
         """Add what stands between paragraphs."""
