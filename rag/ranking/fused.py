@@ -19,6 +19,8 @@ class FusedNode(NodeWithScore):
     """A node with its score and where it comes from: the legs' contributions and the adjustments add up to it."""
 
     legs: dict[Leg, LegScore] = Field(default_factory=dict)
+    confidence: float | None = None
+    """Estimated chance that the hit is relevant, from its calibrated score; None under other fusions."""
     adjustments: dict[str, float] = Field(default_factory=dict)
     """What stages after fusion added, by their names; negative where they took away."""
 
@@ -50,6 +52,7 @@ def to_hit(scored: NodeWithScore, rank: int) -> Hit:
         metadata={key: value for key, value in metadata.items() if key not in _SHOWN_ELSEWHERE},
         legs=fused.legs,
         adjustments=fused.adjustments,
+        confidence=fused.confidence,
     )
 
 
