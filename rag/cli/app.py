@@ -14,6 +14,7 @@ import click
 from rag import __version__
 from rag.cli.compare import eval_compare, eval_gate, eval_report
 from rag.cli.evaluate import evaluate
+from rag.cli.fidelity import eval_ingestion
 from rag.cli.improve import eval_answers, eval_confidence, eval_peers, eval_tune
 from rag.cli.measure import bench
 from rag.cli.options import (
@@ -48,7 +49,10 @@ def cli() -> None:
     """Question answering over mixed documents: text and pictures in one ranking, offline by default."""
 
 
-for command in (eval_compare, eval_gate, eval_report, eval_tune, eval_peers, eval_answers, eval_confidence):
+for command in (
+    *(eval_compare, eval_gate, eval_report, eval_tune),
+    *(eval_peers, eval_answers, eval_confidence, eval_ingestion),
+):
     evaluate.add_command(command)
 cli.add_command(evaluate)
 cli.add_command(bench)
