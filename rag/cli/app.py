@@ -24,15 +24,19 @@ from rag.cli.options import (
     filter_option,
     fusion_option,
     json_option,
+    load_settings,
     open_corpus,
     pairs,
     print_json,
+    reading,
+    stoppable,
     weights_option,
     where_option,
 )
 from rag.errors import InputError
 
 if TYPE_CHECKING:
+    from ingestion.pipeline import IngestReport
     from rag.schema import Hit
 
 
@@ -73,18 +77,35 @@ def ingest(
     for path in paths:
         if not os.path.exists(path):
             raise InputError(f"there is no file or folder {path}", advice="check the path")
-    with open_corpus(corpus, qdrant, collection, encoder=encoder) as opened, Progress("files") as progress:
-        report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, progress=progress)
-    document = report.to_json()
-    if as_json:
-        print_json(document)
-    else:
-        from rag.display import report_lines
 
-        click.echo("\n".join(report_lines(document)))
-    for failure in report.failures:
-        click.echo(f"triptych: {failure}", err=True)
-    sys.exit(SOME_FAILED if document["failures"] else DONE)
+    def show(report: IngestReport) -> None:
+        document = report.to_json()
+        if as_json:
+            print_json(document)
+        else:
+            from rag.display import report_lines
+
+            click.echo("\n".join(report_lines(document)))
+        for failure in report.failures:
+            click.echo(f"triptych: {failure}", err=True)
+
+    settings = load_settings(corpus, qdrant, collection)
+    with (
+        stoppable(),
+        reading(settings) as readers,
+        open_corpus(corpus, qdrant, collection, encoder=encoder, settings=settings) as opened,
+        Progress("files") as progress,
+    ):
+        report = opened.ingest(
+            *paths,
+            metadata=metadata,
+            remove_missing=remove_missing,
+            progress=progress,
+            readers=readers,
+            stopped=show,
+        )
+    show(report)
+    sys.exit(SOME_FAILED if report.failures else DONE)
 
 
 @cli.command()
