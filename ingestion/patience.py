@@ -26,8 +26,8 @@ class PatientStore:
     carried out changes nothing. Raises StoreUnreachable when the last delay has passed, or at once after `give_up`.
     """
 
-    def __init__(self, store: Store, delays: Sequence[float] = DELAYS) -> None:
-        self._store, self._delays = store, delays
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._one_at_a_time, self._given_up = threading.Lock(), threading.Event()
 
     def sources(self) -> Mapping[str, Any]:
@@ -60,7 +60,7 @@ class PatientStore:
 
     def _patiently(self, call: Callable[[], T]) -> T:
         with self._one_at_a_time:
-            for delay in self._delays:
+            for delay in DELAYS:
                 try:
                     return call()
                 except StoreUnreachable:

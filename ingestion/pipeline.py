@@ -59,6 +59,8 @@ def ingest(
     progress: Progress | None = None,
     remove_missing: bool = False,
     exclude: Sequence[Path] = (),
+    patterns: Sequence[str] = (),
+    include: Sequence[str] = (),
     readers: Readers | None = None,
     stopped: Callable[[IngestReport], None] | None = None,
 ) -> IngestReport:
@@ -66,7 +68,8 @@ def ingest(
 
     A file that cannot be read is reported, what is stored of it stays, and the rest goes on. `remove_missing`:
     sources below the given folders whose files are gone are removed. `exclude`: folders that are not looked into,
-    such as the corpus itself. `readers` parse the files (default: a pool of processes, closed at the end).
+    such as the corpus itself; `patterns` and `include`: see `ingestion.walk.survey`. `readers` parse the files
+    (default: a pool of processes, closed at the end).
 
     A picture that a document of this run shows is part of that document, not a source of its own, unless it was named
     itself.
@@ -77,7 +80,7 @@ def ingest(
     raised.
     """
     own = check_metadata(metadata or {})
-    found = survey(paths, (*exclude, pictures.root))
+    found = survey(paths, (*exclude, pictures.root), patterns, include)
     run = _Run(encoder=encoder, store=PatientStore(store), pictures=pictures, metadata=own, progress=progress)
     run.tally.total = len(found.files) + len(found.skips)
     if not found.files and not (remove_missing and run.stored_below(found.folders)):
@@ -145,10 +148,11 @@ class _Run:
         self.settle()
         if self.wrote:
             self.completed()
+        # Also where nothing was written: the run before may have been killed on its way here.
+        self.store.optimize()
 
     def completed(self) -> None:
-        """The end of a run that wrote something."""
-        self.store.optimize()
+        """The end of a run that wrote: the place for what depends on all that is stored."""
 
     def abandon(self, readers: Readers) -> None:
         """Wait for nobody any longer."""

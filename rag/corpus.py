@@ -105,14 +105,20 @@ class Corpus:
         metadata: Mapping[str, Any] | None = None,
         remove_missing: bool = False,
         progress: Callable[[ProgressEvent], None] | None = None,
+        exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
+        wait: float = 0.0,
         readers: Readers | None = None,
         stopped: Callable[[IngestReport], None] | None = None,
     ) -> IngestReport:
         """Read files and folders into the collection; what is unchanged is left alone. See `ingestion.pipeline`.
 
-        `readers` (default: as the settings say, closed at the end) parse the files.
+        `exclude`, `include`: patterns as in .gitignore, of what is left out and of what alone is read. `wait`: seconds
+        for which another ingestion into this corpus is waited for; then StoreLocked is raised. `readers` (default: as
+        the settings say, closed at the end) parse the files.
         """
         from ingestion.assets import PictureStore
+        from ingestion.lock import one_at_a_time
         from ingestion.pipeline import ingest
         from ingestion.workers import open_readers
 
@@ -121,11 +127,12 @@ class Corpus:
         def named(report: IngestReport) -> IngestReport:
             return replace(report, corpus=self.name, encoder=str(encoder.fingerprint))
 
-        with (
-            nullcontext(readers)
-            if readers is not None
-            else open_readers(settings.reader_workers, settings.reader_timeout, settings.reader_memory)
-        ) as opened:
+        parsing = (
+            open_readers(settings.reader_workers, settings.reader_timeout, settings.reader_memory)
+            if readers is None
+            else nullcontext(readers)
+        )
+        with one_at_a_time(self.root, wait), parsing as opened:
             report = ingest(
                 paths,
                 encoder=encoder,
@@ -135,6 +142,8 @@ class Corpus:
                 remove_missing=remove_missing,
                 progress=progress,
                 exclude=(self.root, self.root / COLLECTION),
+                patterns=exclude,
+                include=include,
                 readers=opened,
                 stopped=None if stopped is None else lambda report: stopped(named(report)),
             )

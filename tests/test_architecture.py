@@ -47,6 +47,7 @@ HOMES = {
     "docx": ("ingestion/readers/docx.py",),
     "pptx": ("ingestion/readers/pptx.py",),
     "markdown_it": ("ingestion/readers/markdown.py",),
+    "pathspec": ("ingestion/patterns.py",),
 }
 
 

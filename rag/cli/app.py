@@ -62,6 +62,19 @@ cli.add_command(bench)
 @click.option(
     "--remove-missing", is_flag=True, help="Remove sources below the given folders that are gone from the disk."
 )
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Leave out what matches, as in .gitignore; repeatable."
+)
+@click.option(
+    "--include", multiple=True, metavar="PATTERN", help="Read only what matches, as in .gitignore; repeatable."
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait for another process that holds the corpus [0].",
+)
 @json_option
 def ingest(
     paths: tuple[str, ...],
@@ -71,6 +84,9 @@ def ingest(
     encoder: str | None,
     metadata: dict[str, Any],
     remove_missing: bool,
+    exclude: tuple[str, ...],
+    include: tuple[str, ...],
+    wait: float,
     as_json: bool,
 ) -> None:
     """Read files and folders into a corpus. What is unchanged is left alone."""
@@ -89,11 +105,15 @@ def ingest(
         for failure in report.failures:
             click.echo(f"triptych: {failure}", err=True)
 
+    from ingestion.lock import when_free
+
     settings = load_settings(corpus, qdrant, collection)
     with (
         stoppable(),
         reading(settings) as readers,
-        open_corpus(corpus, qdrant, collection, encoder=encoder, settings=settings) as opened,
+        when_free(
+            lambda: open_corpus(corpus, qdrant, collection, encoder=encoder, settings=settings), settings.corpus, wait
+        ) as opened,
         Progress("files") as progress,
     ):
         report = opened.ingest(
@@ -101,6 +121,9 @@ def ingest(
             metadata=metadata,
             remove_missing=remove_missing,
             progress=progress,
+            exclude=exclude,
+            include=include,
+            wait=wait,
             readers=readers,
             stopped=show,
         )
