@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from evals.datasets import load
 from evals.indexing import index
 from rag.errors import InputError
-from rag.fusion import fuse, normalizer
-from rag.retriever import FusionRetriever, Question, parse_weights
-from rag.schema import LEGS, Leg
+from rag.fusion import fuse, normalizers
+from rag.question import Question
+from rag.retriever import FusionRetriever, parse_weights, scales_of
+from rag.schema import LEGS, Leg, Scale
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Collected:
     """(n, 4) 1-based rank among the leg's own candidates; 0 where the score was completed afterwards."""
     text: NDArray[np.float32] | None
     """(dim,) the vector of the question's words; None for a question without words."""
+    scales: tuple[Scale, ...] = (Scale(),) * len(LEGS)
+    """One per leg, in the order of `LEGS`: how `calibrated` counts its scores."""
 
     def found(self, weights: Sequence[float], depth: int) -> NDArray[np.bool_]:
         """(n,): the rows that the legs with weight have among their first `depth`."""
@@ -100,9 +103,11 @@ class _Recorder(FusionRetriever):
 
     def record(self, query: Query) -> Collected:
         asked = self.encode(Question(query.text, query.image))
-        found = self.store.candidates(asked, depth=self.depth, filters=self.filters)
-        vector = asked["text"] if query.text.strip() else None
-        return _collected(query, found, None if isinstance(vector, str) else vector)
+        found = self.candidates(asked)
+        scales = scales_of(asked, found)
+        vector = asked.asked["text"] if query.text.strip() else None
+        words = vector if isinstance(vector, np.ndarray) else None
+        return _collected(query, found, tuple(scales.get(leg, Scale()) for leg in LEGS), words)
 
 
 @contextmanager
@@ -146,7 +151,9 @@ def collect(
     return collected
 
 
-def _collected(query: Query, found: Candidates, text: NDArray[np.float32] | None) -> Collected:
+def _collected(
+    query: Query, found: Candidates, scales: tuple[Scale, ...], text: NDArray[np.float32] | None
+) -> Collected:
     ids = sorted(found.nodes)
     raw = np.full((len(ids), len(LEGS)), np.nan)
     ranks = np.zeros((len(ids), len(LEGS)), dtype=np.int64)
@@ -163,6 +170,7 @@ def _collected(query: Query, found: Candidates, text: NDArray[np.float32] | None
         pictures=np.array([isinstance(found.nodes[id_], ImageNode) for id_ in ids], dtype=bool),
         raw=raw,
         ranks=ranks,
+        scales=scales,
         text=text,
     )
 
@@ -174,7 +182,8 @@ def rank(collected: Collected, setting: Setting, k: int = 100) -> dict[str, floa
     asked = [leg for leg, weight in enumerate(setting.weights) if weight > 0]
     rows = np.flatnonzero(collected.found(setting.weights, setting.depth))
     weights = np.array([setting.weights[leg] for leg in asked])
-    scores, _ = fuse(collected.raw[rows][:, asked], weights, normalizer(setting.fusion))
+    normalize = normalizers(setting.fusion, [collected.scales[leg] for leg in asked])
+    scores, _ = fuse(collected.raw[rows][:, asked], weights, normalize)
     best = np.argsort(-scores, kind="stable")[:k]
     return {collected.rows[rows[row]]: float(scores[row]) for row in best}
 
@@ -212,15 +221,15 @@ class Table:
         self, fusion: str, depth: int, asked: tuple[bool, ...]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Normalized scores (queries, rows, legs), 0 where there is none, and which rows are candidates at all."""
-        normalize = normalizer(fusion)
         normalized = np.zeros((*self._gains.shape, len(LEGS)))
         found = np.zeros(self._gains.shape, dtype=bool)
         for place, one in enumerate(self._collected):
             rows = one.found(asked, depth)
             found[place, : len(rows)] = rows
+            normalize = normalizers(fusion, one.scales)
             for leg in np.flatnonzero(asked):
                 scored = np.flatnonzero(rows & ~np.isnan(one.raw[:, leg]))
-                normalized[place, scored, leg] = normalize(one.raw[scored, leg])
+                normalized[place, scored, leg] = normalize[leg](one.raw[scored, leg])
         return normalized, found
 
     def legs(self) -> list[int]:

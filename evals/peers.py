@@ -7,7 +7,7 @@ is, from vectors that are already there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +31,8 @@ __all__ = ["OURS", "SHOWN", "Comparison", "PeersResult", "compare", "peers_folde
 OURS: Final = "Triptych, default fusion"
 SHOWN: Final = ("nDCG@10", "R@10", "hit@1", "hit@10", "RR@10")
 """Measures of the table, in its order; nDCG@10 is the one that is tested."""
+SUMS: Final = ("zscore", "minmax", "dbsf")
+"""Other normalizers, with the default's weights."""
 RRF_K: Final = 60
 HALF: Final = 5
 _PEER_STORE: Final = "llama-index-vector-stores-qdrant"
@@ -101,6 +103,7 @@ def variants(collected: Collected) -> dict[str, Ranking]:
         OURS: rank(collected, DEFAULT),
         "BM25 (lexical leg alone)": rank(collected, Setting.only(LEXICAL)),
         **{f"{leg} leg alone": rank(collected, Setting.only(leg)) for leg in LEGS if leg != LEXICAL},
+        **{f"{name} sum over the legs": rank(collected, replace(DEFAULT, fusion=name)) for name in SUMS},
         "concatenation: 5 passages, then 5 pictures": _concatenation(collected),
         "one list by raw cosine (best leg)": _by_cosine(collected, lambda cosines: np.nanmax(cosines, axis=1)),
         "sum of raw cosines": _by_cosine(collected, lambda cosines: np.nansum(cosines, axis=1)),

@@ -252,7 +252,7 @@ def _ask(
     fusion: str | None,
     depth: int | None,
 ) -> dict[str, float]:
-    from rag.retriever import Question
+    from rag.question import Question
 
     retriever = corpus.as_retriever(k=k, filters=query.filter, weights=weights, fusion=fusion, depth=depth)
     found = retriever.search(Question(query.text, query.image))

@@ -82,6 +82,11 @@ class SourceCounts:
     skipped: int = 0
     failed: int = 0
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written or removed."""
+        return bool(self.added or self.updated or self.removed)
+
     def to_json(self) -> dict[str, int]:
         """The counts as the command line prints them."""
         return {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import EncoderError, InputError, StoreMissing
 from rag.location import COLLECTION, PICTURES, Location
-from rag.schema import MODALITIES, Answer, Hit
+from rag.schema import MODALITIES, Answer, Hit, Hits
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ingestion.workers import Readers
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
+    from rag.question import Term
     from rag.retriever import FusionRetriever
     from rag.store import FilterExpr, NamedVectorStore
 
@@ -53,6 +54,7 @@ class Corpus:
         encoder: str | MultiModalEmbedding | None = None,
         qdrant: str | None = None,
         collection: str | None = None,
+        language: str | None = None,
         create: bool = True,
         settings: Settings | None = None,
     ) -> Corpus:
@@ -60,14 +62,17 @@ class Corpus:
 
         `path` is the folder of the embedded collection and of the picture files; with `qdrant` (the URL of a server, or
         `:memory:`) the vectors live there under the name `collection`. `encoder` is a name, a folder or a LlamaIndex
-        embedding; without it the collection's own encoder is used, `bundled` for a new one. Raises EncoderMismatch
-        where the collection was made by another encoder, StoreLocked where another process holds the folder.
+        embedding; without it the collection's own encoder is used, `bundled` for a new one. `language` is the one most
+        documents are written in: it decides stems and stop words, and stays with the collection. Raises EncoderMismatch
+        where the collection was made by another encoder, InputError where it was made for another language, StoreLocked
+        where another process holds the folder.
         """
         settings = settings or Settings.load(corpus=path, qdrant=qdrant, collection=collection)
         where = Location(
             Path(path) if path is not None else settings.corpus,
             settings.qdrant if qdrant is None else qdrant,
             collection or settings.collection,
+            language or settings.language,
         )
         wanted = encoder or settings.encoder
         loaded = _load_encoder(wanted, settings) if wanted else None
@@ -147,6 +152,8 @@ class Corpus:
                 readers=opened,
                 stopped=None if stopped is None else lambda report: stopped(named(report)),
             )
+            if report.sources.changed:
+                self.store.calibrate()
         return named(report)
 
     def add_nodes(self, nodes: Sequence[TextNode], progress: Callable[[int, int], None] | None = None) -> None:
@@ -163,6 +170,7 @@ class Corpus:
             self.store.add(chunk)
             if progress:
                 progress(min(start + batch, len(nodes)), len(nodes))
+        self.store.calibrate()
         self.store.optimize()
 
     def search(
@@ -175,17 +183,24 @@ class Corpus:
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
-    ) -> list[Hit]:
+        threshold: float | None = None,
+        terms: Sequence[Term] = (),
+    ) -> Hits:
         """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
 
-        Raises InputError for an empty question, FilterError for a filter that cannot match, PictureError for a picture
-        that cannot be opened.
+        `terms` are further parts of the question with weights of their own, which may be negative, or the ids of stored
+        nodes ("more like this"). `threshold` leaves out hits of lower confidence. Raises InputError for an empty
+        question, FilterError for a filter that cannot match, PictureError for a picture that cannot be opened.
         """
-        from rag.retriever import Question, to_hits
+        from rag.question import Question
+        from rag.ranking import to_hits
 
-        question = Question(query, image)
-        retriever = self.as_retriever(k=k, filters=filters, modality=modality, weights=weights, fusion=fusion)
-        return to_hits(retriever.search(question))
+        question = Question(query, image, tuple(terms))
+        retriever = self.as_retriever(
+            k=k, filters=filters, modality=modality, weights=weights, fusion=fusion, threshold=threshold
+        )
+        ranked = retriever.rank(question)
+        return Hits(to_hits(ranked.nodes), ranked.seconds)
 
     def ask(
         self,
@@ -264,6 +279,7 @@ class Corpus:
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
+        threshold: float | None = None,
         depth: int | None = None,
     ) -> FusionRetriever:
         """A LlamaIndex retriever over this corpus."""
@@ -278,6 +294,7 @@ class Corpus:
             fusion=fusion or settings.fusion,
             weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),
+            threshold=settings.threshold if threshold is None else threshold,
         )
 
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:

@@ -1,13 +1,14 @@
 """Fusion of leg scores: pure functions on arrays.
 
 A candidate list is a matrix `(n, legs)` of raw scores, NaN where a point lacks the leg. A normalizer maps one leg's
-column to comparable numbers and keeps its order; `fuse` adds the weighted columns up. Convex combination of normalized
-scores: Bruch et al., arXiv 2210.11934. Reciprocal rank fusion: Cormack et al., SIGIR 2009.
+column to comparable numbers and keeps its order; `fuse` adds the weighted columns up. All but `calibrated` see the
+candidates of the one question only, so their scores compare hits of one question, not of two. Convex combination of
+normalized scores: Bruch et al., arXiv 2210.11934. Reciprocal rank fusion: Cormack et al., SIGIR 2009.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -15,15 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import InputError
+from rag.schema import Scale
 
-__all__ = ["NORMALIZERS", "dbsf", "fuse", "minmax", "normalizer", "rrf", "zscore"]
+__all__ = ["CALIBRATED", "NORMALIZERS", "calibrated", "dbsf", "fuse", "minmax", "normalizers", "rrf", "zscore"]
 
 Column: TypeAlias = NDArray[np.float64]
 Normalizer: TypeAlias = Callable[[Column], Column]
 
-
+CALIBRATED = "calibrated"
 EQUAL = 1e-5
 """Scores that span less than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
+
+
+def calibrated(scores: Column, scale: Scale) -> Column:
+    """Map linearly by what is known of the leg before the question was asked; see `rag.calibration`."""
+    return (scores - scale.zero) * scale.slope
 
 
 def minmax(scores: Column) -> Column:
@@ -58,8 +65,17 @@ def _equal(scores: Column) -> bool:
 NORMALIZERS: Mapping[str, Normalizer] = {"zscore": zscore, "minmax": minmax, "dbsf": dbsf, "rrf": rrf}
 
 
-def normalizer(name: str) -> Normalizer:
-    """Find a normalizer by name; `rrf(20)` sets the constant of rrf. Raises InputError."""
+def normalizers(name: str, scales: Sequence[Scale]) -> list[Normalizer]:
+    """The normalizer of each leg, whose scales matter to `calibrated` alone; `rrf(20)` sets the constant of rrf.
+
+    Raises InputError for a name that is none.
+    """
+    if name == CALIBRATED:
+        return [partial(calibrated, scale=scale) for scale in scales]
+    return [_by_question(name)] * len(scales)
+
+
+def _by_question(name: str) -> Normalizer:
     if name in NORMALIZERS:
         return NORMALIZERS[name]
     if name.startswith("rrf(") and name.endswith(")"):
@@ -71,20 +87,23 @@ def normalizer(name: str) -> Normalizer:
             return partial(rrf, k=k)
     raise InputError(
         f"unknown fusion {name!r}",
-        f"allowed: {', '.join(NORMALIZERS)} and rrf(K) with K above 0",
+        f"allowed: {CALIBRATED}, {', '.join(NORMALIZERS)} and rrf(K) with K above 0",
         "choose one of them with --fusion",
     )
 
 
-def fuse(raw: NDArray[np.float64], weights: Column, normalize: Normalizer) -> tuple[Column, NDArray[np.float64]]:
-    """Fuse raw scores `(n, legs)`, NaN where a leg is absent, with `weights` (legs,) of 0 or more.
+def fuse(
+    raw: NDArray[np.float64], weights: Column, normalize: Sequence[Normalizer]
+) -> tuple[Column, NDArray[np.float64]]:
+    """Fuse raw scores `(n, legs)`, NaN where a leg is absent, with `weights` (legs,) of 0 or more, a normalizer a leg.
 
     Returns (scores (n,), normalized (n, legs)); absent entries are normalized to 0, and
-    `scores == normalized @ weights`. Under `zscore` an absent leg thus counts as an average one.
+    `scores == normalized @ weights`. Under `calibrated` an absent leg thus counts as one that scores like unrelated
+    things do, under `zscore` as an average candidate's.
     """
     present = ~np.isnan(raw)
     normalized = np.zeros_like(raw)
-    for leg in range(raw.shape[1]):
+    for leg, of_leg in enumerate(normalize):
         rows = present[:, leg]
-        normalized[rows, leg] = normalize(raw[rows, leg])
+        normalized[rows, leg] = of_leg(raw[rows, leg])
     return normalized @ weights, normalized

@@ -3,49 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from math import inf, nan
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import BaseNode, ImageNode, MetadataMode, NodeWithScore, QueryBundle
-from numpy.typing import NDArray
-from pydantic import Field
+from llama_index.core.schema import NodeWithScore, QueryBundle
 
+from rag.calibration import confidence, lexical_scale
 from rag.errors import InputError
-from rag.fusion import fuse, normalizer
-from rag.schema import DENSE_LEGS, LEGS, LEXICAL, Hit, Leg, LegScore
+from rag.fusion import CALIBRATED, fuse, normalizers
+from rag.query import LegQueries, build
+from rag.question import Question
+from rag.ranking import FusedNode, Stage
+from rag.schema import LEGS, LEXICAL, Leg, LegScore, Scale
 
 if TYPE_CHECKING:
     from rag.encoders import ClipEncoder
-    from rag.pictures import ImageInput
     from rag.store import Candidates, FilterExpr, NamedVectorStore
 
-__all__ = ["FusedNode", "FusionRetriever", "Question", "parse_weights", "to_hit"]
-
-_SHOWN_ELSEWHERE = frozenset({"source", "page", "section", "caption"})
+__all__ = ["FusionRetriever", "Ranked", "parse_weights"]
 
 
 @dataclass(frozen=True)
-class Question:
-    """A question in words, as a picture, or both. At least one is given."""
+class Ranked:
+    """A ranking, best first, and where the time went."""
 
-    text: str = ""
-    image: ImageInput | None = None
-
-    def __post_init__(self) -> None:
-        if not self.text.strip() and self.image is None:
-            raise InputError("an empty question", "allowed: words, a picture, or both", "give QUERY or --image FILE")
-        if any("\ud800" <= char <= "\udfff" for char in self.text):
-            raise InputError("a question that is not UTF-8", "allowed: words in Unicode", "write it as UTF-8")
-
-
-class FusedNode(NodeWithScore):
-    """A node with its fused score and how each leg judged it; `score` is the sum of the legs' contributions."""
-
-    legs: dict[Leg, LegScore] = Field(default_factory=dict)
+    nodes: list[FusedNode]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """`encode`, `search`, `fuse` and `stages`, and `total`."""
 
 
 def parse_weights(given: Mapping[str, float]) -> dict[Leg, float]:
@@ -70,11 +60,18 @@ def _number(value: Any) -> float:
         return nan
 
 
+def _threshold(value: float, fusion: str) -> float:
+    if not 0 <= value <= 1:
+        raise InputError(f"threshold {value!r}", "allowed: a confidence from 0 to 1", "as in --threshold 0.3")
+    if value > 0 and fusion != CALIBRATED:
+        raise InputError(f"a threshold with fusion {fusion!r}", f"allowed with: {CALIBRATED}", "leave one of them out")
+    return value
+
+
 class FusionRetriever(BaseRetriever):
     """Retrieve by all legs of the collection in one round trip and fuse their scores.
 
-    A question in words asks every leg. A picture asks the dense legs with its own vector. With both, the `image` leg is
-    asked with the normalized sum of the two vectors, and the legs of words with the words.
+    Words ask every leg; a picture asks the dense legs with its own vector; several terms ask each leg together.
     """
 
     def __init__(
@@ -84,25 +81,40 @@ class FusionRetriever(BaseRetriever):
         *,
         similarity_top_k: int = 10,
         depth: int = 100,
-        fusion: str = "zscore",
+        fusion: str = CALIBRATED,
         weights: Mapping[str, float] | None = None,
         filters: FilterExpr | None = None,
+        threshold: float = 0.0,
+        stages: Sequence[Stage] = (),
         **kwargs: Any,
     ) -> None:
-        self.store, self.encoder, self.filters = store, encoder, filters
+        self.store, self.encoder, self.filters, self.stages = store, encoder, filters, tuple(stages)
         self.similarity_top_k, self.depth, self.fusion = similarity_top_k, depth, fusion
         for name, value in (("k", similarity_top_k), ("depth", depth)):
             if not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} = {value!r}", "allowed: whole numbers of 1 or more", "give a larger one")
-        self.weights = parse_weights(weights or {})
-        self._normalize = normalizer(fusion)
+        self.weights, self.threshold = parse_weights(weights or {}), _threshold(threshold, fusion)
+        normalizers(fusion, ())
         super().__init__(**kwargs)
 
     def search(self, question: Question) -> list[FusedNode]:
         """Rank the collection for a question: at most `similarity_top_k` nodes, best first, ties by id."""
-        query = self.encode(question)
-        depth = max(self.depth, self.similarity_top_k)
-        return self._fuse(self.store.candidates(query, depth=depth, filters=self.filters))
+        return self.rank(question).nodes
+
+    def rank(self, question: Question) -> Ranked:
+        """`search`, with the seconds that each step took."""
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "total"):
+            with _timed(seconds, "encode"):
+                query = self.encode(question)
+            with _timed(seconds, "search"):
+                found = self.candidates(query)
+            with _timed(seconds, "fuse"):
+                ranking = self._fuse(found, scales_of(query, found), query.exclude)
+            with _timed(seconds, "stages"):
+                for stage in self.stages:
+                    ranking = stage(ranking, question)
+        return Ranked(ranking[: self.similarity_top_k], seconds)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         image = query_bundle.image_path
@@ -111,36 +123,30 @@ class FusionRetriever(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
 
-    def encode(self, question: Question) -> dict[Leg, NDArray[np.float32] | str]:
-        """One vector per dense leg with weight, and the words for `lexical`; each tower runs at most once."""
-        asked = {leg for leg in LEGS if self.weights[leg] > 0}
-        words = question.text.strip()
-        text = self.encoder.encode_texts([words])[0] if words and asked & set(DENSE_LEGS) else None
-        picture = None if question.image is None else self.encoder.encode_images([question.image])[0]
-        query: dict[Leg, NDArray[np.float32] | str] = {}
-        for leg in DENSE_LEGS:
-            vector = _join(text, picture) if leg == "image" else (picture if text is None else text)
-            if leg in asked and vector is not None:
-                query[leg] = vector
-        if LEXICAL in asked and words:
-            query[LEXICAL] = words
-        if not query:
-            raise InputError("the weights leave no leg for this question", advice="give a dense leg a weight above 0")
-        return query
+    def encode(self, question: Question) -> LegQueries:
+        """What each leg with weight is asked; each tower runs at most once."""
+        return build(question, [leg for leg in LEGS if self.weights[leg] > 0], self.encoder, self.store)
 
-    def _fuse(self, found: Candidates) -> list[FusedNode]:
+    def candidates(self, query: LegQueries) -> Candidates:
+        """The candidates of all legs, in one round trip or two."""
+        depth = max(self.depth, self.similarity_top_k) + len(query.exclude)
+        return self.store.candidates(query.asked, depth=depth, filters=self.filters, ceiling=LEXICAL in query.asked)
+
+    def _fuse(self, found: Candidates, scales: Mapping[Leg, Scale], exclude: frozenset[str]) -> list[FusedNode]:
         legs = [leg for leg in LEGS if leg in found.scores]
-        ids = sorted(found.nodes)
+        ids = sorted(set(found.nodes) - exclude)
         raw = np.array([[found.scores[leg].get(id_, np.nan) for leg in legs] for id_ in ids], dtype=np.float64)
         raw = raw.reshape(len(ids), len(legs))
         weights = np.array([self.weights[leg] for leg in legs], dtype=np.float64)
-        scores, normalized = fuse(raw, weights, self._normalize)
+        scores, normalized = fuse(raw, weights, normalizers(self.fusion, [scales[leg] for leg in legs]))
         ranks = {leg: {id_: rank for rank, id_ in enumerate(found.ranked[leg], 1)} for leg in legs}
-        best = np.argsort(-scores, kind="stable")[: self.similarity_top_k]
+        sure = [confidence(float(score)) if self.fusion == CALIBRATED else None for score in scores]
+        best = [row for row in np.argsort(-scores, kind="stable") if (sure[row] or 0.0) >= self.threshold]
         return [
             FusedNode(
                 node=found.nodes[ids[row]],
                 score=float(scores[row]),
+                confidence=sure[row],
                 legs={
                     leg: LegScore(
                         raw=float(raw[row, column]),
@@ -152,40 +158,17 @@ class FusionRetriever(BaseRetriever):
                     if not np.isnan(raw[row, column])
                 },
             )
-            for row in best
+            for row in best[: None if self.stages else self.similarity_top_k]
         ]
 
 
-def _join(text: NDArray[np.float32] | None, picture: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-    if text is None or picture is None:
-        return picture if text is None else text
-    both: NDArray[np.float32] = text + picture
-    norm = float(np.linalg.norm(both))
-    return (both / norm).astype(np.float32) if norm > 0 else text
+def scales_of(query: LegQueries, found: Candidates) -> dict[Leg, Scale]:
+    """How the scores of each leg count, now that the ceiling of the words is known."""
+    return {**query.scales, LEXICAL: lexical_scale(found.lexical_ceiling or 0.0)}
 
 
-def to_hit(scored: NodeWithScore, rank: int) -> Hit:
-    """Flatten a scored node into what a reader of the results needs."""
-    node: BaseNode = scored.node
-    metadata = node.metadata
-    picture = isinstance(node, ImageNode)
-    page = metadata.get("page")
-    return Hit(
-        rank=rank,
-        id=node.node_id,
-        score=float(scored.score or 0.0),
-        modality="image" if picture else "text",
-        text=node.get_content(MetadataMode.NONE),
-        caption=str(metadata.get("caption", "")),
-        image=(node.image_path or node.image_url or "") if isinstance(node, ImageNode) else "",
-        source=str(metadata.get("source", "")),
-        page=int(page) if page is not None else None,
-        section=str(metadata.get("section", "")),
-        metadata={key: value for key, value in metadata.items() if key not in _SHOWN_ELSEWHERE},
-        legs=scored.legs if isinstance(scored, FusedNode) else {},
-    )
-
-
-def to_hits(scored: Sequence[NodeWithScore]) -> list[Hit]:
-    """Flatten a ranking; ranks are 1-based."""
-    return [to_hit(node, rank) for rank, node in enumerate(scored, 1)]
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    started = perf_counter()
+    yield
+    seconds[step] = perf_counter() - started

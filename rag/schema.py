@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -50,6 +50,14 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How one leg's raw scores count for one question: `slope * (raw - zero)`, with a slope above 0."""
+
+    zero: float = 0.0
+    slope: float = 1.0
+
+
+@dataclass(frozen=True)
 class LegScore:
     """How one leg judged one hit. `contribution` = weight · normalized; the sum over legs is the hit's score."""
 
@@ -94,6 +102,10 @@ class Hit:
     section: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     legs: Mapping[Leg, LegScore] = field(default_factory=dict)
+    adjustments: Mapping[str, float] = field(default_factory=dict)
+    """What stages after fusion added to the score; with the legs' contributions it adds up to `score`."""
+    confidence: float | None = None
+    """Estimated chance, from 0 to 1, that the hit is relevant; None where the fusion was not `calibrated`."""
 
     def to_json(self) -> dict[str, Any]:
         """The hit as the command line prints it."""
@@ -110,7 +122,17 @@ class Hit:
             "section": self.section,
             "metadata": dict(self.metadata),
             "legs": {leg: score.to_json() for leg, score in self.legs.items()},
+            "adjustments": dict(self.adjustments),
+            "confidence": self.confidence,
         }
+
+
+class Hits(list[Hit]):
+    """A ranking, best first, and where the time went: seconds for `encode`, `search`, `fuse`, `stages` and `total`."""
+
+    def __init__(self, hits: Iterable[Hit] = (), seconds: Mapping[str, float] | None = None) -> None:
+        super().__init__(hits)
+        self.seconds: Mapping[str, float] = seconds or {}
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     encoder: str = ""
     """Alias, Hugging Face id or folder; empty for the collection's own encoder, `bundled` for a new one."""
     device: str = "auto"
+    language: str = ""
+    """Of the documents, for stems and stop words; empty for the collection's own, english for a new one."""
 
     reader_workers: int | None = Field(default=None, ge=0)
     """Processes that parse files; unset for as many as help, 0 to parse in the run's own process, without limits."""
@@ -72,9 +74,11 @@ class Settings(BaseSettings):
     """Hits of a search."""
     depth: int = Field(default=100, ge=1)
     """Candidates that each leg contributes before fusion."""
-    fusion: str = "zscore"
+    fusion: str = "calibrated"
     weights: dict[Leg, float] = Field(default_factory=dict)
     """Weight per leg; legs not named weigh 1."""
+    threshold: float = Field(default=0.0, ge=0, le=1)
+    """Confidence below which a hit is left out."""
 
     llm: str = ""
     """Name of the model; empty for the extractive answer."""

@@ -51,6 +51,7 @@ class Commands:
 
 def _serve() -> None:
     import ingestion.pipeline  # noqa: F401
+    import rag.corpus
     import rag.encoders.fake
     import rag.store.edge  # noqa: F401
     from rag.cli import cli

@@ -75,7 +75,7 @@ def test_a_hit_tells_where_it_comes_from_and_how_each_leg_judged_it(demo_corpus)
     assert [hit["rank"] for hit in hits] == [1, 2, 3, 4, 5]
     assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
     for hit in hits:
-        assert set(hit) == HIT_KEYS
+        assert set(hit) == HIT_KEYS | {"adjustments", "confidence"}
         assert Path(hit["source"]).exists()
         assert set(hit["legs"]) <= set(LEGS)
         assert sum(leg["contribution"] for leg in hit["legs"].values()) == pytest.approx(hit["score"], abs=1e-6)

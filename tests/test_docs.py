@@ -1,7 +1,11 @@
 """What the documents show is what there is: every command of the README is a real one, every file it names exists."""
 
+import ast
+import asyncio
+import inspect
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import click
@@ -15,6 +19,8 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "evaluation.md",
+    ROOT / "docs" / "ingestion.md",
+    ROOT / "docs" / "llama-index.md",
 ]
 
 
@@ -61,3 +67,24 @@ def test_changelog_and_version_agree():
 
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_the_python_of_the_page_on_llama_index_runs(tmp_path, monkeypatch):
+    from rag.demo import FILES
+    from tests.test_llama_index import ScriptedLLM
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIPTYCH_ENCODER", "fake")
+    (tmp_path / "docs").mkdir()
+    for name in ("weather-year.pdf", "signal-book.docx"):
+        shutil.copy(FILES / name, "docs")
+    names = {"llm": ScriptedLLM("October [1].")}
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "llama-index.md").read_text(encoding="utf-8"), re.S)
+    assert len(blocks) >= 6
+    for block in blocks:
+        code = compile(block, "docs/llama-index.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        done = eval(code, names)
+        if inspect.iscoroutine(done):
+            asyncio.run(done)
+    names["corpus"].close()

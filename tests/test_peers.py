@@ -97,7 +97,7 @@ def test_all_systems_are_compared_with_the_default_in_one_run(dataset, corpus):
     result = compare(load(dataset, "mixed"), corpus)
     names = [system.name for system in result.systems]
     assert names[0] == OURS
-    assert len(names) == 11
+    assert len(names) == 14
     assert {"llama-index-core", "python"} <= set(result.versions)
     for system in result.systems:
         assert set(result.rankings[system.name]) == {f"{kind}:{name}" for name in COLOURS for kind in "ws"}
@@ -105,8 +105,8 @@ def test_all_systems_are_compared_with_the_default_in_one_run(dataset, corpus):
         assert 0 < system.p <= 1
         assert set(system.by_type) == {"words", "seen"}
     assert result.systems[0].difference == 0.0
-    assert len(peers_lines(result)) == 13
-    assert peers_markdown(result).count("\n| ") == 13
+    assert len(peers_lines(result)) == 16
+    assert peers_markdown(result).count("\n| ") == 16
 
 
 def test_pictures_without_words_are_in_the_peers_index(dataset, tmp_path):

@@ -395,8 +395,8 @@ def test_the_language_of_the_lexical_leg_is_kept_with_the_collection(tmp_path):
         assert store.manifest.lexical == german
         assert store.candidates({"lexical": "das Haus, die"}).ranked["lexical"] == (node_id(1),)
         assert store.candidates({"lexical": "die der"}).ranked["lexical"] == ()
-    with pytest.raises(StoreError, match="klingon"):
-        NamedVectorStore.open(url=":memory:", fingerprint=PRINT, lexical=LexicalSettings(language="klingon"))
+    with pytest.raises(InputError, match=r"language french .* was made with language german"):
+        NamedVectorStore.open(path=tmp_path, lexical=LexicalSettings(language="french"))
 
 
 def test_what_the_package_names_is_there():

@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import click
 from rag import __version__
 from rag.cli.compare import eval_compare, eval_gate, eval_report
 from rag.cli.evaluate import evaluate
-from rag.cli.improve import eval_answers, eval_peers, eval_tune
+from rag.cli.improve import eval_answers, eval_confidence, eval_peers, eval_tune
 from rag.cli.measure import bench
 from rag.cli.options import (
     DONE,
@@ -27,12 +28,17 @@ from rag.cli.options import (
     load_settings,
     open_corpus,
     pairs,
+    pictures_option,
     print_json,
     reading,
+    sheet_option,
     stoppable,
+    term_options,
+    terms_of,
     weights_option,
     where_option,
 )
+from rag.display.plain import disarmed
 from rag.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,7 +52,7 @@ def cli() -> None:
     """Question answering over mixed documents: text and pictures in one ranking, offline by default."""
 
 
-for command in (eval_compare, eval_gate, eval_report, eval_tune, eval_peers, eval_answers):
+for command in (eval_compare, eval_gate, eval_report, eval_tune, eval_peers, eval_answers, eval_confidence):
     evaluate.add_command(command)
 cli.add_command(evaluate)
 cli.add_command(bench)
@@ -56,6 +62,7 @@ cli.add_command(bench)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @where_option
 @click.option("--encoder", metavar="NAME", help="Alias, Hugging Face id or folder; see `triptych encoders` [bundled].")
+@click.option("--language", metavar="NAME", help="Of the documents, for stems and stop words [english].")
 @click.option(
     "--metadata", multiple=True, callback=pairs, metavar="KEY=VALUE", help="Stored with every node; may be repeated."
 )
@@ -82,6 +89,7 @@ def ingest(
     qdrant: str | None,
     collection: str | None,
     encoder: str | None,
+    language: str | None,
     metadata: dict[str, Any],
     remove_missing: bool,
     exclude: tuple[str, ...],
@@ -103,17 +111,16 @@ def ingest(
 
             click.echo("\n".join(report_lines(document)))
         for failure in report.failures:
-            click.echo(f"triptych: {failure}", err=True)
+            click.echo(f"triptych: {disarmed(str(failure))}", err=True)
 
     from ingestion.lock import when_free
 
     settings = load_settings(corpus, qdrant, collection)
+    opening = partial(open_corpus, corpus, qdrant, collection, encoder=encoder, language=language, settings=settings)
     with (
         stoppable(),
         reading(settings) as readers,
-        when_free(
-            lambda: open_corpus(corpus, qdrant, collection, encoder=encoder, settings=settings), settings.corpus, wait
-        ) as opened,
+        when_free(opening, settings.corpus, wait) as opened,
         Progress("files") as progress,
     ):
         report = opened.ingest(
@@ -134,17 +141,26 @@ def ingest(
 @cli.command()
 @click.argument("query", default="")
 @click.option("--image", metavar="FILE", help="Ask with a picture.")
+@term_options
 @where_option
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits [10].")
 @filter_option
 @click.option("--modality", type=click.Choice(["text", "image"]), help="Only passages, or only pictures.")
 @weights_option
 @fusion_option
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Leave out hits of lower confidence, as in 0.3 [0]."
+)
 @click.option("--explain", is_flag=True, help="Show how each leg judged each hit.")
+@pictures_option
+@sheet_option
 @json_option
 def search(
     query: str,
     image: str | None,
+    term: tuple[tuple[float, str], ...],
+    minus: tuple[str, ...],
+    like: tuple[str, ...],
     corpus: Path | None,
     qdrant: str | None,
     collection: str | None,
@@ -153,18 +169,38 @@ def search(
     modality: str | None,
     weights: dict[str, float],
     fusion: str | None,
+    threshold: float | None,
     explain: bool,
+    pictures: str,
+    sheet: Path | None,
     as_json: bool,
 ) -> None:
     """Rank passages and pictures for a question in words, as a picture, or both."""
+    if sheet is not None:
+        from rag.sheet import check_target
+
+        check_target(sheet)
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
         hits = opened.search(
-            query, image=image, k=k, filters=filters, modality=modality or "", weights=weights, fusion=fusion
+            query,
+            image=image,
+            k=k,
+            filters=filters,
+            modality=modality or "",
+            weights=weights,
+            fusion=fusion,
+            threshold=threshold,
+            terms=terms_of(term, minus, like),
         )
     if as_json:
-        print_json({"query": query, "hits": [hit.to_json() for hit in hits]})
+        print_json({"query": query, "hits": [hit.to_json() for hit in hits], "seconds": dict(hits.seconds)})
     else:
-        _print_hits(hits, explain)
+        _print_hits(hits, explain, pictures)
+    if sheet is not None:
+        from rag.sheet import write_sheet
+
+        count = write_sheet(hits, sheet, query)
+        click.echo(f"triptych: {count} picture{'s' * (count != 1)} on {sheet}", err=True)
 
 
 @cli.command()
@@ -192,9 +228,9 @@ def ask(
     if as_json:
         print_json(answer.to_json())
     else:
-        from rag.display import answer_lines
+        from rag.display import View, answer_lines
 
-        click.echo("\n".join(answer_lines(answer)))
+        click.echo("\n".join(answer_lines(answer, View.of(sys.stdout, os.environ))))
 
 
 @cli.command()
@@ -211,7 +247,7 @@ def status(corpus: Path | None, qdrant: str | None, collection: str | None, sour
         return
     from rag.display import status_lines
 
-    click.echo("\n".join([*status_lines(document), *names]))
+    click.echo("\n".join([*status_lines(document), *map(disarmed, names)]))
 
 
 @cli.command()
@@ -257,10 +293,11 @@ def demo(corpus: Path, as_json: bool) -> None:
         print_json(document)
 
 
-def _print_hits(hits: list[Hit], explain: bool) -> None:
-    from rag.display import hit_lines
+def _print_hits(hits: list[Hit], explain: bool, pictures: str) -> None:
+    from rag.display import View, hit_lines
 
-    click.echo("\n".join(line for hit in hits for line in hit_lines(hit, explain)) or "no hits")
+    view = View.of(sys.stdout, os.environ, pictures)
+    click.echo("\n\n".join("\n".join(hit_lines(hit, explain, view)) for hit in hits) or "no hits")
 
 
 def main() -> None:

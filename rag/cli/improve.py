@@ -146,3 +146,46 @@ def eval_answers(
         print_json(result.to_json())
     else:
         click.echo("\n".join(answers_lines(result)))
+
+
+@click.command("confidence")
+@_dataset_options
+@click.option(
+    "--foreign", required=True, metavar="FOLDER", help="Another dataset, whose questions have no answer here."
+)
+@click.option("--foreign-task", default="", metavar="NAME", help="A task of the other dataset.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), default=300, show_default=True, help="Questions asked of either dataset."
+)
+@_seed_option
+@json_option
+def eval_confidence(
+    folder: str,
+    task: str,
+    corpus: Path | None,
+    encoder: str | None,
+    foreign: str,
+    foreign_task: str,
+    sample: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Hold the confidence of hits against the judgements, and against questions that nothing here answers."""
+    from evals.confidence import reliability_folder, reliability_lines
+
+    with Progress("items") as progress:
+        result = reliability_folder(
+            folder,
+            foreign,
+            task=task,
+            foreign_task=foreign_task,
+            corpus=corpus,
+            encoder=encoder,
+            sample=sample,
+            seed=seed,
+            progress=progress.count,
+        )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        click.echo("\n".join(reliability_lines(result)))

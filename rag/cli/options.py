@@ -6,19 +6,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from rag.display.plain import disarmed
+from rag.display.view import PICTURES
 from rag.errors import TriptychError
 
 if TYPE_CHECKING:
     from ingestion.pipeline import ProgressEvent
     from ingestion.workers import Readers
     from rag.corpus import Corpus
+    from rag.question import Term
     from rag.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -33,7 +36,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the line."""
-        click.echo(f"triptych: {self.message}", err=True)
+        click.echo(f"triptych: {disarmed(self.message)}", err=True)
 
 
 class Group(click.Group):
@@ -108,7 +111,50 @@ def weights_of(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 weights_option = click.option(
     "--weights", callback=weights_of, metavar="LEG=N,…", help="As in image=1,caption=1,text=1,lexical=1"
 )
-fusion_option = click.option("--fusion", metavar="NAME", help="zscore, minmax, dbsf, rrf or rrf(K) [zscore].")
+pictures_option = click.option(
+    "--pictures",
+    type=click.Choice(PICTURES),
+    default="auto",
+    show_default=True,
+    help="How a terminal is shown the pictures.",
+)
+sheet_option = click.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Write the pictures among the hits to one sheet.",
+)
+fusion_option = click.option(
+    "--fusion", metavar="NAME", help="calibrated, zscore, minmax, dbsf, rrf or rrf(K) [calibrated]."
+)
+
+
+def term_options(command: Command) -> Command:
+    """Options that say more of a question than its words."""
+    for option in (
+        click.option(
+            "--term",
+            type=(float, str),
+            multiple=True,
+            metavar="WEIGHT WORDS",
+            help="More words with a weight beside the question's 1, as in --term 0.5 sunset; may be repeated.",
+        ),
+        click.option("--minus", multiple=True, metavar="WORDS", help="Lead away from these words: a weight of -1."),
+        click.option("--like", multiple=True, metavar="ID", help="More like the hit with this id; may be repeated."),
+    ):
+        command = option(command)
+    return command
+
+
+def terms_of(term: Sequence[tuple[float, str]], minus: Sequence[str], like: Sequence[str]) -> tuple[Term, ...]:
+    """The terms that the options name."""
+    from rag.question import Term
+
+    return (
+        *(Term(text=words, weight=weight) for weight, words in term),
+        *(Term(text=words, weight=-1.0) for words in minus),
+        *(Term(like=id_) for id_ in like),
+    )
 
 
 def open_corpus(corpus: Path | None, qdrant: str | None, collection: str | None, **more: Any) -> Corpus:
@@ -159,8 +205,8 @@ class Progress:
         self._bar = tqdm(unit=f" {unit}", file=sys.stderr, disable=None, leave=False)
 
     def __call__(self, event: ProgressEvent) -> None:
-        """Show that one more file is dealt with."""
-        self._bar.set_postfix_str(Path(event.source).name[-40:], refresh=False)
+        """Show that one more file is dealt with: files, their rate and the time left, nodes, and the file's name."""
+        self._bar.set_postfix_str(f"{event.nodes} nodes, {Path(event.source).name[-40:]}", refresh=False)
         self.count(event.done, event.total)
 
     def count(self, done: int, total: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from llama_index.core.base.embeddings.base import Embedding
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.embeddings import MultiModalEmbedding
-from llama_index.core.schema import ImageType
+from llama_index.core.schema import BaseNode, ImageNode, ImageType
 from PIL import Image
 
 from rag.encoders.backend import Backend, Floats, unit_rows
@@ -201,6 +201,30 @@ class ClipEncoder(MultiModalEmbedding):
     async def aencode_images(self, images: Sequence[ImageInput]) -> Floats:
         """`encode_images` in a thread; the event loop stays free."""
         return await asyncio.to_thread(self.encode_images, images)
+
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Give nodes their vectors, as a step of an `IngestionPipeline`.
+
+        A picture is given that of what its file shows and beside it that of its words, if it has any; LlamaIndex's own
+        step would take the words for what it shows.
+
+        Raises:
+            PictureError: a picture cannot be opened; no node is given a vector.
+        """
+        pictures = [node for node in nodes if isinstance(node, ImageNode)]
+        worded = [node for node in pictures if node.text.strip()]
+        shown = self.get_image_embedding_batch([node.image_path or "" for node in pictures])
+        said = self.get_text_embedding_batch([node.text for node in worded])
+        super().__call__([node for node in nodes if not isinstance(node, ImageNode)], **kwargs)
+        for node, embedding in zip(pictures, shown, strict=True):
+            node.embedding = embedding
+        for node, embedding in zip(worded, said, strict=True):
+            node.text_embedding = embedding
+        return nodes
+
+    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """`__call__` in a thread; the event loop stays free."""
+        return await asyncio.to_thread(self.__call__, nodes, **kwargs)
 
     def _prepared(self, images: Sequence[ImageInput]) -> Iterator[list[Any]]:
         """Batches of prepared pictures; the next batch is decoded while the caller encodes this one."""

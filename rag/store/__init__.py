@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rag.store.candidates import Candidates
     from rag.store.filters import FilterExpr, parse_filter
+    from rag.store.lexical import LexicalSettings
     from rag.store.store import NamedVectorStore, SourceState
 
 _HOMES = {
     "Candidates": "rag.store.candidates",
     "FilterExpr": "rag.store.filters",
+    "LexicalSettings": "rag.store.lexical",
     "NamedVectorStore": "rag.store.store",
     "SourceState": "rag.store.store",
     "parse_filter": "rag.store.filters",
 }
 
-__all__ = ["Candidates", "FilterExpr", "NamedVectorStore", "SourceState", "parse_filter"]
+__all__ = ["Candidates", "FilterExpr", "LexicalSettings", "NamedVectorStore", "SourceState", "parse_filter"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,9 @@ from llama_index.core.schema import BaseNode
 from qdrant_client import models
 
 from rag.schema import LEXICAL, Leg
+from rag.store.lexical import Lexicon
 from rag.store.points import legs_of
+from rag.store.terms import idfs, term_requests
 
 TIE: Final = 2e-6
 """Scores nearer than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
@@ -28,6 +30,8 @@ class Candidates:
     """Each leg's own candidates, best first, equal scores in the order of ids."""
     scores: Mapping[Leg, Mapping[str, float]]
     """Raw score of every node of the union that has the leg (only of the leg's own candidates if not completed)."""
+    lexical_ceiling: float | None = None
+    """`NamedVectorStore.lexical_ceiling` of the question, where it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,12 @@ class Search:
     """Whether the engine reads search parameters; memory is always exact and live."""
     live_idf: bool
     """Whether IDF must be computed over live points: an engine's own counts still hold deleted ones."""
+    lexicon: Lexicon | None = None
+    """Given where the ceiling of the lexical scores is asked for."""
 
     def run(self, node_of: Callable[[Mapping[str, Any]], BaseNode], complete: bool) -> Candidates:
         """Ask, cut at `depth`, complete. One request, a second only if a score is missing or equal scores overflow."""
-        points, exhausted = self._first()
+        points, exhausted, ceiling = self._first()
         ranked = {leg: _ordered(points[leg])[: self.depth] for leg in self.vectors}
         payloads = {str(p.id): p.payload or {} for leg in self.vectors for p in points[leg]}
         union = dict.fromkeys(point_id for ids in ranked.values() for point_id in ids)
@@ -62,24 +68,46 @@ class Search:
                 leg: {i: known[leg][i] for i in (union if complete else ranked[leg]) if i in known[leg]}
                 for leg in self.vectors
             },
+            lexical_ceiling=ceiling,
         )
 
-    def _first(self) -> tuple[dict[Leg, Sequence[Any]], frozenset[Leg]]:
-        """The points of each leg, and the legs of which these are all that could score."""
+    def ceiling(self) -> float | None:
+        """The highest lexical score that the question's terms allow, in a request of its own."""
+        terms = self._terms()
+        return self._ceiling(self._batch(terms))
+
+    def _first(self) -> tuple[dict[Leg, Sequence[Any]], frozenset[Leg], float | None]:
+        """The points of each leg, the legs of which these are all that could score, and the lexical ceiling."""
         limit = self.depth + _SLACK
-        found = self._ask(self.vectors, limit)
+        found, about_terms = self._ask(self.vectors, limit, self._terms())
         limits = dict.fromkeys(found, limit)
         cut = [leg for leg, points in found.items() if _tie_overflows(points, self.depth, limit)]
         if cut:
-            found.update(self._ask({leg: self.vectors[leg] for leg in cut}, limit + _WIDER))
+            wider, _ = self._ask({leg: self.vectors[leg] for leg in cut}, limit + _WIDER)
+            found.update(wider)
             limits.update(dict.fromkeys(cut, limit + _WIDER))
         exact_legs = self.vectors if self.exact or not self.tunable else {LEXICAL}
-        return found, frozenset(leg for leg in exact_legs if leg in found and len(found[leg]) < limits[leg])
+        exhausted = frozenset(leg for leg in exact_legs if leg in found and len(found[leg]) < limits[leg])
+        return found, exhausted, self._ceiling(about_terms)
 
-    def _ask(self, vectors: Mapping[Leg, Any], limit: int) -> dict[Leg, Sequence[Any]]:
+    def _ask(
+        self, vectors: Mapping[Leg, Any], limit: int, besides: Sequence[models.QueryRequest] = ()
+    ) -> tuple[dict[Leg, Sequence[Any]], list[Sequence[Any]]]:
+        """The answers of the legs, and those of the requests that travel with them."""
         asked = [leg for leg, vector in vectors.items() if vector is not None]
-        answers = self._batch([self._request(leg, self.filter, limit, with_payload=True) for leg in asked])
-        return dict.fromkeys(vectors, ()) | dict(zip(asked, answers, strict=True))
+        requests = [self._request(leg, self.filter, limit, with_payload=True) for leg in asked]
+        answers = self._batch([*requests, *besides])
+        legs: dict[Leg, Sequence[Any]] = dict.fromkeys(vectors, ())
+        legs.update(zip(asked, answers[: len(asked)], strict=True))
+        return legs, answers[len(asked) :]
+
+    def _terms(self) -> list[models.QueryRequest]:
+        question = self.vectors.get(LEXICAL)
+        return term_requests(question, self._params(LEXICAL)) if self.lexicon and question else []
+
+    def _ceiling(self, answers: Sequence[Sequence[Any]]) -> float | None:
+        question = self.vectors.get(LEXICAL)
+        return self.lexicon.ceiling(idfs(question, answers)) if self.lexicon and question else None
 
     def _complete(
         self,

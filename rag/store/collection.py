@@ -33,7 +33,8 @@ class Collection:
     ) -> Collection:
         """Open a collection, or make it where it is missing, `create` is set and the encoder is known.
 
-        Raises EncoderMismatch for another encoder than the collection's, StoreError for a collection without manifest.
+        Raises EncoderMismatch for another encoder than the collection's, InputError for other lexical settings,
+        StoreError for a collection without manifest.
         """
         where = f"collection {name} at {engine.where}"
         manifest = _read_manifest(engine, name, where)
@@ -42,8 +43,10 @@ class Collection:
                 raise StoreMissing(f"there is no {where}", advice="ingest something first")
             manifest = Manifest(encoder=fingerprint, lexical=lexical or LexicalSettings())
             _create(engine, name, manifest, where)
-        elif fingerprint is not None:
+        if fingerprint is not None:
             manifest.require(fingerprint, where)
+        if lexical is not None:
+            manifest.require_lexical(lexical, where)
         return cls(engine, name, manifest)
 
     @property

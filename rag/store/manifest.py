@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from qdrant_client import models
 
-from rag.errors import EncoderMismatch, StoreError
+from rag.errors import EncoderMismatch, InputError, StoreError
 from rag.schema import Fingerprint
 from rag.store.lexical import LexicalSettings
 
@@ -55,6 +55,13 @@ class Manifest:
             f"{where} was made by encoder {ours}",
             "use that encoder, or ingest into a new corpus",
         )
+
+    def require_lexical(self, given: LexicalSettings, where: str) -> None:
+        """Raise InputError unless words are cut and weighed as the collection's are."""
+        if given != self.lexical:
+            raise InputError(
+                f"{given}", f"{where} was made with {self.lexical}", "use that language, or ingest into a new corpus"
+            )
 
 
 def manifest_of(payload: Mapping[str, Any] | None, where: str) -> Manifest:

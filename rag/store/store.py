@@ -16,6 +16,7 @@ from llama_index.vector_stores.qdrant import QdrantVectorStore
 from numpy.typing import NDArray
 from qdrant_client import models
 
+from rag.calibration import Calibration
 from rag.errors import FilterError, InputError, StoreError
 from rag.schema import LEGS, LEXICAL, Fingerprint, Leg
 from rag.store.candidates import Candidates, Search
@@ -26,12 +27,18 @@ from rag.store.lexical import LexicalSettings, Lexicon
 from rag.store.manifest import Manifest
 from rag.store.points import LEGS_KEY, Codec, dense
 from rag.store.queries import run_query
+from rag.store.sample import calibrate
 
 EXACT_UP_TO: Final = 20_000
 """Points up to which dense legs are searched exactly unless `exact` says otherwise: a scan takes milliseconds."""
 INDEX_FIELDS_FROM: Final = 1000
+DRIFT: Final = 1.5
+"""A collection that has grown or shrunk by this factor is calibrated anew."""
+_CALIBRATION: Final = "calibration"
 
 Filters = FilterExpr | MetadataFilters | None
+Asked = NDArray[Any] | str | Mapping[str, float]
+"""What a leg is asked: a vector; for `lexical` words, or several with a weight each."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class NamedVectorStore(QdrantVectorStore):
     _codec: Codec = PrivateAttr()
     _exact: bool | None = PrivateAttr()
     _size: int = PrivateAttr()
+    _calibration: Calibration | None = PrivateAttr(default=None)
 
     def __init__(self, *, collection: Collection, pictures_root: Path | None = None, exact: bool | None = None) -> None:
         super().__init__(
@@ -156,6 +164,21 @@ class NamedVectorStore(QdrantVectorStore):
     def set_statistics(self, statistics: Mapping[str, Any]) -> None:
         """Merge JSON values into the manifest's `statistics`."""
         self._collection.set_statistics(statistics)
+
+    def calibrate(self) -> Calibration:
+        """Look at a sample of the vectors and keep in the manifest what unrelated ones score. Ends every ingestion."""
+        self._calibration = calibrate(self._collection, self.count())
+        self.set_statistics({_CALIBRATION: self._calibration.to_json()})
+        return self._calibration
+
+    def calibration(self) -> Calibration:
+        """What unrelated vectors score here; estimated anew, but not kept, where the collection has since changed size
+        by half or was never looked at."""
+        known = self._calibration or _kept_calibration(self.manifest)
+        if known is None or not known.points / DRIFT <= self._size <= known.points * DRIFT:
+            known = calibrate(self._collection, self._size)
+        self._calibration = known
+        return known
 
     def fields(self) -> dict[str, str]:
         """Every field a filter may name, and its type."""
@@ -277,34 +300,47 @@ class NamedVectorStore(QdrantVectorStore):
 
     def candidates(
         self,
-        query: Mapping[Leg, NDArray[Any] | str],
+        query: Mapping[Leg, Asked],
         *,
         depth: int = 100,
         filters: Filters = None,
         complete: bool = True,
         node_ids: Sequence[str] | None = None,
+        ceiling: bool = False,
     ) -> Candidates:
         """The `depth` best of each leg asked, and the exact score of each of them in every leg that it has.
 
-        Dense legs are asked with a vector of the encoder's dimension, `lexical` with words. A node that has `lexical`
-        but shares no term with them scores 0. Raises FilterError for a filter that cannot match, InputError for a leg
-        or depth that does not exist, StoreError for a vector of another shape.
+        Dense legs are asked with a vector of the encoder's dimension, `lexical` with words, which may be weighted. A
+        node that has `lexical` but shares no term with them scores 0. `ceiling` asks for `Candidates.lexical_ceiling`,
+        in the same round trip. Raises FilterError for a filter that cannot match, InputError for a leg or depth that
+        does not exist, StoreError for a vector of another shape.
         """
         if depth < 1:
             raise InputError(f"depth {depth}", "1 or more")
-        search = Search(
+        return self._search(query, depth, self.condition(filters, node_ids), ceiling).run(self._codec.node, complete)
+
+    def lexical_ceiling(self, words: str) -> float | None:
+        """The highest score that `words` allow any passage: the sum over their terms of IDF · (k + 1).
+
+        IDF is the engine's own, over the whole collection whatever filter the question has. None where no term of
+        the words is in the collection. One round trip; `candidates(…, ceiling=True)` has it without one.
+        """
+        return self._search({LEXICAL: words}, 1, None, ceiling=True).ceiling()
+
+    def _search(self, query: Mapping[Leg, Asked], depth: int, condition: models.Filter | None, ceiling: bool) -> Search:
+        return Search(
             client=self._collection.client,
             collection=self.collection_name,
             vectors={leg: self._asked(leg, asked) for leg, asked in query.items()},
             depth=depth,
-            filter=self.condition(filters, node_ids),
+            filter=condition,
             exact=self.is_exact,
             tunable=self.engine_kind != "memory",
             live_idf=self.engine_kind == "embedded" or self.is_exact,
+            lexicon=self._codec.lexicon if ceiling else None,
         )
-        return search.run(self._codec.node, complete)
 
-    async def acandidates(self, query: Mapping[Leg, NDArray[Any] | str], **kwargs: Any) -> Candidates:
+    async def acandidates(self, query: Mapping[Leg, Asked], **kwargs: Any) -> Candidates:
         """`candidates` in a thread."""
         return await asyncio.to_thread(self.candidates, query, **kwargs)
 
@@ -374,12 +410,12 @@ class NamedVectorStore(QdrantVectorStore):
             self.refresh()
             return check(expr, self.fields())
 
-    def _asked(self, leg: Leg, asked: NDArray[Any] | str) -> Any:
+    def _asked(self, leg: Leg, asked: Asked) -> Any:
         if leg not in LEGS:
             raise InputError(f"leg {leg!r}", ", ".join(LEGS))
-        if isinstance(asked, str) != (leg == LEXICAL):
+        if isinstance(asked, str | Mapping) != (leg == LEXICAL):
             raise InputError(f"{type(asked).__name__} for leg {leg}", "words for lexical, a vector for the others")
-        if isinstance(asked, str):
+        if isinstance(asked, str | Mapping):
             return self._codec.lexicon.query(asked)
         return dense(asked, self.fingerprint.dim, f"the question for leg {leg}")
 
@@ -397,6 +433,11 @@ def _restore_vectors(node: BaseNode, vectors: Mapping[str, Any]) -> None:
     node.embedding = vectors.get("image", vectors.get("text"))
     if isinstance(node, ImageNode):
         node.text_embedding = vectors.get("caption")
+
+
+def _kept_calibration(manifest: Manifest) -> Calibration | None:
+    kept = manifest.statistics.get(_CALIBRATION)
+    return Calibration.from_json(kept) if kept else None
 
 
 def _source_state(source: str, payloads: Sequence[Mapping[str, Any]]) -> SourceState:

@@ -1,56 +1,39 @@
-"""Lines for the terminal: what `triptych` prints where no JSON is asked for."""
+"""Answers, reports and measures as lines."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from rag.display.hits import place
+from rag.display.plain import disarmed, plain, wrapped
+from rag.display.view import View
+
 if TYPE_CHECKING:
     from rag.encoders.registry import EncoderInfo
-    from rag.schema import Answer, Hit
+    from rag.schema import Answer
 
-__all__ = ["answer_lines", "encoder_lines", "eval_lines", "hit_lines", "report_lines", "status_lines"]
-
-_WIDTH = 100
+__all__ = ["answer_lines", "encoder_lines", "eval_lines", "report_lines", "status_lines"]
 
 
-def _place(hit: Hit) -> str:
-    page = f", page {hit.page}" if hit.page is not None else ""
-    section = f" · {hit.section}" if hit.section else ""
-    return f"{hit.source}{page}{section}"
-
-
-def _wrapped(paragraph: str) -> list[str]:
-    return textwrap.wrap(paragraph, _WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def hit_lines(hit: Hit, explain: bool = False) -> list[str]:
-    """A hit in two to four lines; with `explain` one more line per leg."""
-    words = (hit.caption or hit.text) if hit.modality == "image" else hit.text
-    lines = [f"{hit.rank:>3}  {hit.score:+.3f}  {hit.modality:5}  {_place(hit)}"]
-    if hit.image:
-        lines.append(f"     picture: {hit.image}")
-    if words.strip():
-        lines += [f"     {line}" for line in textwrap.wrap(textwrap.shorten(words, 240, placeholder=" …"), _WIDTH - 5)]
-    if explain:
-        lines += [
-            f"     {leg:8} raw {score.raw:+8.4f}  normalized {score.normalized:+8.4f}  weight {score.weight:6.3f}"
-            f"  contribution {score.contribution:+8.4f}  rank {score.rank or '-'}"
-            for leg, score in hit.legs.items()
-        ]
-    return lines
-
-
-def answer_lines(answer: Answer) -> list[str]:
+def answer_lines(answer: Answer, view: View | None = None) -> list[str]:
     """An answer, its citations and its pictures."""
-    lines = [line for paragraph in answer.answer.splitlines() for line in _wrapped(paragraph)]
+    view = view or View()
+    lines = [line for paragraph in answer.answer.splitlines() for line in _indented(paragraph, view.width)]
     if answer.citations:
         lines += ["", "Citations"]
-        lines += [f"  {citation.marker} {_place(citation.hit)}" for citation in answer.citations]
+        for citation in answer.citations:
+            section = f" · {plain(citation.hit.section)}" if citation.hit.section else ""
+            lines.append(f"  {citation.marker} {place(citation.hit, view)}{section}")
     if unnamed := [image for image in answer.images if image not in answer.answer]:
-        lines += ["", "Pictures", *(f"  {image}" for image in unnamed)]
+        lines += ["", "Pictures", *(f"  {disarmed(view.path(image))}" for image in unnamed)]
     return lines
+
+
+def _indented(paragraph: str, width: int) -> list[str]:
+    """The paragraph in lines that all begin where it begins: lists and code keep their form."""
+    lead = " " * min(len(paragraph) - len(paragraph.lstrip(" ")), width // 2)
+    return [lead + line for line in wrapped(plain(paragraph), width - len(lead))]
 
 
 def report_lines(report: Mapping[str, Any]) -> list[str]:

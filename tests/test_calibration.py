@@ -1,0 +1,91 @@
+"""Calibration tells what unrelated vectors score, and how far words and pictures may be compared."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.calibration import Background, Calibration, estimate, lexical_scale
+from rag.schema import Scale
+
+
+def unit(rows):
+    rows = np.asarray(rows, dtype=np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def clouds(count=200, dim=32, gap=2.0, agreement=1.0, seed=0):
+    """Words and pictures of `count` things: two clouds a gap apart, whose pairs agree more or less."""
+    rng = np.random.default_rng(seed)
+    meaning = rng.normal(size=(count, dim))
+    words = meaning + rng.normal(size=(count, dim)) * 0.3
+    pictures = agreement * meaning + rng.normal(size=(count, dim)) * 0.3
+    words[:, 0] += gap * np.sqrt(dim)
+    pictures[:, 1] += gap * np.sqrt(dim)
+    return unit(words), unit(pictures)
+
+
+def test_a_background_worked_out_by_hand():
+    found = Background.of(np.array([0.2, 0.4], dtype=np.float32))
+    assert found.mean == pytest.approx(0.3)
+    assert found.std == pytest.approx(np.sqrt((2 * 0.1**2 + 10 * 0.1**2) / 12))
+    assert found.pairs == 2
+
+
+def test_nothing_to_look_at_gives_the_prior():
+    empty = np.empty((0, 8), dtype=np.float32)
+    assert estimate(empty, empty, empty, empty, 0) == Calibration()
+
+
+def test_the_mean_of_unrelated_pairs_is_the_product_of_the_group_means():
+    words, pictures = clouds()
+    found = estimate(words, pictures, words, pictures, 400)
+    assert found.cross.mean == pytest.approx(float(words.mean(axis=0) @ pictures.mean(axis=0)), abs=1e-5)
+
+
+def test_calibrated_scores_of_unrelated_pairs_lie_about_zero_on_both_sides_of_the_gap():
+    words, pictures = clouds()
+    found = estimate(words, pictures, words, pictures, 400)
+    question, _ = clouds(count=2000, seed=1)
+    across = (question @ pictures.T - found.scale("text", "image").zero) * found.scale("text", "image").slope
+    within = (question @ words.T - found.scale("text", "text").zero) * found.scale("text", "text").slope
+    assert abs(across.mean()) < 0.1
+    assert abs(within.mean()) < 0.1
+    assert across.std() == pytest.approx(within.std(), rel=0.1)
+
+
+def test_an_encoder_that_cannot_tell_pictures_by_words_has_little_say_across_the_gap():
+    blind = estimate(*clouds(agreement=0.0), *clouds(agreement=0.0), 400)
+    seeing = estimate(*clouds(), *clouds(), 400)
+    assert blind.reliability < 0.3
+    assert seeing.reliability > 0.9
+    assert blind.scale("text", "image").slope < seeing.scale("text", "image").slope / 3
+    assert blind.scale("image", "image").slope == 1 / blind.image_image.std
+
+
+def test_without_captions_words_and_pictures_are_trusted():
+    words, pictures = clouds(agreement=0.0)
+    none = words[:0]
+    assert estimate(words, pictures, none, none, 400).reliability == 1
+
+
+def test_both_text_legs_have_one_background():
+    found = estimate(*clouds(), *clouds(), 400)
+    assert found.scale("text", "text") == found.scale("text", "caption")
+
+
+@given(st.floats(0.1, 1000))
+def test_the_highest_bm25_score_counts_the_same_for_every_question(ceiling):
+    scale = lexical_scale(ceiling)
+    assert (ceiling - scale.zero) * scale.slope == pytest.approx(
+        (10 - lexical_scale(10).zero) * lexical_scale(10).slope
+    )
+
+
+def test_a_question_without_known_terms_has_a_scale_all_the_same():
+    assert lexical_scale(0.0) == Scale(0.0, 1.0)
+
+
+def test_a_calibration_survives_its_json():
+    found = estimate(*clouds(), *clouds(), 400)
+    assert Calibration.from_json(found.to_json()) == found
