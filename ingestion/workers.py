@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Final, Protocol
 
 from ingestion import frames
@@ -120,6 +121,11 @@ class ReaderPool:
                 yield self._next(*waiting.popleft())
         while waiting:
             yield self._next(*waiting.popleft())
+
+    def peak(self) -> int:
+        """Bytes of memory that the largest process which waits has had at most; 0 where the platform does not tell."""
+        with self._guard:
+            return max((process.peak() for process in self._idle), default=0)
 
     def close(self) -> None:
         """Kill every process; a `read` in progress ends with an error. A closed pool reads no more."""
@@ -249,6 +255,13 @@ class _Process:
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):  # what was not sent to it is lost with it
                 self._pipe(pipe).close()
+
+    def peak(self) -> int:
+        """Bytes of memory that it has had at most, which only Linux tells of another process."""
+        with suppress(OSError):
+            status = Path(f"/proc/{self._process.pid}/status").read_text("utf-8")
+            return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+        return 0
 
     def _epitaph(self) -> str:
         status = self._process.wait()

@@ -83,13 +83,19 @@ def ingest(paths: Sequence[Path], encoder: str) -> dict[str, Any]:
     `reader_mib` are the peaks of memory of this process and of the largest of those that parse (0 where the platform
     does not tell). Pages are those of formats that have pages.
     """
+    from ingestion.workers import ReaderPool
     from rag.corpus import Corpus
     from rag.demo import FILES
 
     given = list(paths) or [FILES]
-    with tempfile.TemporaryDirectory() as folder, Corpus.open(folder, encoder=encoder) as corpus:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Corpus.open(folder, encoder=encoder) as corpus,
+        ReaderPool() as readers,
+    ):
         _ = corpus.encoder
-        first, again = corpus.ingest(*given), corpus.ingest(*given)
+        first, again = (corpus.ingest(*given, readers=readers) for _ in range(2))
+        reader = readers.peak()
         metadata = [node.metadata for node in corpus.store.get_nodes(with_vectors=False)]
     pages = {(known["source"], known["page"]) for known in metadata if known.get("page") is not None}
     counts = {
@@ -98,28 +104,24 @@ def ingest(paths: Sequence[Path], encoder: str) -> dict[str, Any]:
         "pictures": first.images,
         "nodes": first.texts + first.images,
     }
-    run, reader = _peaks()
     return {
         **counts,
-        "run_mib": run,
-        "reader_mib": reader,
+        "run_mib": _peak() >> 20,
+        "reader_mib": reader >> 20,
         "encoder_waits": round(first.waited / first.seconds, 3),
         "seconds": {"first": first.seconds, "again": again.seconds},
         "per_second": {name: count / first.seconds for name, count in counts.items()},
     }
 
 
-def _peaks() -> tuple[int, int]:
-    """MiB of memory that this process, and the largest of the processes that it has waited for, had at most."""
+def _peak() -> int:
+    """Bytes of memory that this process had at most; 0 where the platform does not tell."""
     try:
         import resource
     except ImportError:  # Windows
-        return 0, 0
+        return 0
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    own, other = (
-        resource.getrusage(who).ru_maxrss * unit >> 20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return own, other
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _median(job: Callable[[], object], runs: int) -> float:

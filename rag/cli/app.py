@@ -82,6 +82,7 @@ cli.add_command(bench)
     metavar="SECONDS",
     help="Wait for another process that holds the corpus [0].",
 )
+@click.option("--watch", is_flag=True, help="Go on following the folders until interrupted; a report a round.")
 @json_option
 def ingest(
     paths: tuple[str, ...],
@@ -95,6 +96,7 @@ def ingest(
     exclude: tuple[str, ...],
     include: tuple[str, ...],
     wait: float,
+    watch: bool,
     as_json: bool,
 ) -> None:
     """Read files and folders into a corpus. What is unchanged is left alone."""
@@ -117,25 +119,33 @@ def ingest(
 
     settings = load_settings(corpus, qdrant, collection)
     opening = partial(open_corpus, corpus, qdrant, collection, encoder=encoder, language=language, settings=settings)
-    with (
-        stoppable(),
-        reading(settings) as readers,
-        when_free(opening, settings.corpus, wait) as opened,
-        Progress("files") as progress,
-    ):
-        report = opened.ingest(
-            *paths,
-            metadata=metadata,
-            remove_missing=remove_missing,
-            progress=progress,
-            exclude=exclude,
-            include=include,
-            wait=wait,
-            readers=readers,
-            stopped=show,
-        )
-    show(report)
-    sys.exit(SOME_FAILED if report.failures else DONE)
+
+    def once() -> bool:
+        with (
+            reading(settings) as readers,
+            when_free(opening, settings.corpus, wait) as opened,
+            Progress("files") as progress,
+        ):
+            report = opened.ingest(
+                *paths,
+                metadata=metadata,
+                remove_missing=remove_missing,
+                progress=progress,
+                exclude=exclude,
+                include=include,
+                wait=wait,
+                readers=readers,
+                stopped=show,
+            )
+        show(report)
+        return bool(report.failures)
+
+    with stoppable():
+        if not watch:
+            sys.exit(SOME_FAILED if once() else DONE)
+        from ingestion.watch import follow
+
+        follow(paths, once, ignore=settings.corpus)
 
 
 @cli.command()
