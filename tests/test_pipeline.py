@@ -484,6 +484,23 @@ def test_progress_counts_every_file_to_the_end(quick: World):
     assert sorted(event.outcome for event in events) == ["added"] * 3 + ["skipped"]
 
 
+def test_a_renamed_file_is_a_new_source_and_its_old_name_goes_when_asked(filled: World):
+    filled.run()
+    (filled.folder / "b.txt").rename(filled.folder / "z.txt")
+    report = filled.run(remove_missing=True)
+    assert (report.sources.added, report.sources.removed, report.sources.unchanged) == (1, 1, 2)
+    assert [node.text for node in filled.nodes("z.txt")] == ["Plain words."]
+    assert filled.nodes("b.txt") == []
+
+
+def test_files_of_the_same_content_are_sources_of_their_own(filled: World):
+    write(filled.folder / "copy.txt", "Plain words.")
+    filled.run()
+    (one,), (other,) = filled.nodes("b.txt"), filled.nodes("copy.txt")
+    assert one.text == other.text
+    assert one.node_id != other.node_id
+
+
 def test_with_reader_processes_the_outcome_is_the_same_point_by_point(filled: World):
     for number in range(12):
         write(filled.folder / f"more/{number}.md", PAGE.replace("rained", f"rained {number} times"))
