@@ -83,8 +83,8 @@ def extract(
     """Quote the sentences that share most with the question, each word weighted by its rarity among all sentences.
 
     A sentence of the n-th hit counts 10 / (9 + n) of that, for retrieval knows more than shared words. Deterministic;
-    ties go to the better rank, then to the earlier sentence. Abstains where no word of any hit is a word of the question
-    or no hit is confident, except for a question `by_picture`, whose nearest pictures are the answer.
+    ties go to the better rank, then to the earlier sentence. Abstains where no word of any hit is a word of the
+    question, or no hit is confident, except for a question `by_picture`, whose nearest pictures are the answer.
     """
     asked = content_words(question)
     if not by_picture and _about_something_else(hits):
