@@ -3,29 +3,37 @@ touched.
 
 The store is the only record of what is ingested. A source is complete if it holds as many points as each of them says
 (`doc_nodes`), all of one `revision`; a run that was interrupted leaves it incomplete, and the next run does it again.
+
+Four stages overlap, each bounded by the next and all in the order of the files: processes parse, a thread splits and
+stores pictures, the calling thread encodes, a thread writes. The outcome is the same as one after the other.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from llama_index.core.schema import BaseNode, ImageNode, TextNode
+from llama_index.core.schema import ImageNode, TextNode
 
 from ingestion.assets import PictureStore
 from ingestion.nodes import Origin, build_nodes, check_metadata, embed
-from ingestion.readers import READERS, linked_files, read, reader_name
-from ingestion.report import Failure, IngestReport, Notice, Outcome, ProgressEvent, Skip, SourceCounts
+from ingestion.patience import PatientStore
+from ingestion.readers import READERS, reader_name
+from ingestion.reading import Job, Reading
+from ingestion.report import IngestReport, Notice, Outcome, ProgressEvent, Skip
 from ingestion.seams import Encoder, SourceState, Store
+from ingestion.stages import Behind, ahead
+from ingestion.tally import Progress, Settled, Tally, counted
 from ingestion.walk import Found, Survey, survey
-from rag.errors import InputError, PictureError, SourceError
+from ingestion.workers import ReaderPool, Readers
+from rag.errors import InputError, PictureError
 
 __all__ = ["PIPELINE_VERSION", "Encoder", "IngestReport", "ProgressEvent", "SourceState", "Store", "ingest"]
 
@@ -35,7 +43,10 @@ PIPELINE_VERSION: Final = "1"
 FLUSH_NODES: Final = 256
 """Nodes that are gathered, over documents, before they are encoded and written: this bounds memory."""
 
-Progress: TypeAlias = Callable[[ProgressEvent], None]
+PREPARED: Final = 2
+"""Documents that wait to be encoded."""
+UNWRITTEN: Final = 2
+"""Batches of encoded nodes that wait to be written."""
 
 
 def ingest(
@@ -48,47 +59,53 @@ def ingest(
     progress: Progress | None = None,
     remove_missing: bool = False,
     exclude: Sequence[Path] = (),
+    patterns: Sequence[str] = (),
+    include: Sequence[str] = (),
+    readers: Readers | None = None,
+    stopped: Callable[[IngestReport], None] | None = None,
 ) -> IngestReport:
     """Ingest files and folders (recursive, sorted, hidden files left out) and say what became of each.
 
     A file that cannot be read is reported, what is stored of it stays, and the rest goes on. `remove_missing`:
     sources below the given folders whose files are gone are removed. `exclude`: folders that are not looked into,
-    such as the corpus itself.
+    such as the corpus itself; `patterns` and `include`: see `ingestion.walk.survey`. `readers` parse the files
+    (default: a pool of processes, closed at the end).
 
     A picture that a document of this run shows is part of that document, not a source of its own, unless it was named
     itself.
 
     Raises InputError where a path does not exist, where nothing readable was found, or where the metadata cannot be
-    stored; EncoderError and StoreError where the encoder or the engine fail. What was written until then stays.
+    stored; EncoderError and StoreError where the encoder or the engine fail, KeyboardInterrupt where it is
+    interrupted. What was written until then stays, and `stopped` is called with a report of it before the error is
+    raised.
     """
     own = check_metadata(metadata or {})
-    found = survey(paths, (*exclude, pictures.root))
-    run = _Run(encoder=encoder, store=store, pictures=pictures, metadata=own, progress=progress)
-    run.total = len(found.files) + len(found.skips)
+    found = survey(paths, (*exclude, pictures.root), patterns, include)
+    run = _Run(encoder=encoder, store=PatientStore(store), pictures=pictures, metadata=own, progress=progress)
+    run.tally.total = len(found.files) + len(found.skips)
     if not found.files and not (remove_missing and run.stored_below(found.folders)):
         raise InputError(
             f"nothing readable in {', '.join(map(str, paths))}",
             f"files with these suffixes are read: {' '.join(sorted(READERS))}",
             "name other files or folders",
         )
-    run.skip(found.skips)
-    run.parts += found.parts
-    run.sources(found)
-    run.flush()
-    if remove_missing:
-        run.remove_missing(found)
-    if run.wrote:
-        store.optimize()
-    return run.report()
+    with ReaderPool() if readers is None else nullcontext(readers) as open_readers:
+        try:
+            run.everything(found, open_readers, remove_missing)
+        except BaseException as exc:
+            run.stop(open_readers)
+            if stopped is not None:
+                stopped(run.tally.report("interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)))
+            raise
+    return run.tally.report()
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A document whose nodes wait for their vectors."""
+    """A source that is settled already, or whose nodes wait for their vectors and are to replace what is stored."""
 
-    source: str
-    outcome: Outcome
-    nodes: list[TextNode]
+    settled: Settled
+    nodes: list[TextNode] | None = None
 
 
 class _Run:
@@ -98,155 +115,184 @@ class _Run:
         self,
         *,
         encoder: Encoder,
-        store: Store,
+        store: PatientStore,
         pictures: PictureStore,
         metadata: Mapping[str, Any],
         progress: Progress | None,
     ) -> None:
         self.encoder, self.store, self.pictures, self.metadata = encoder, store, pictures, metadata
-        self.progress, self.total = progress, 0
-        self.started, self.wrote = time.monotonic(), False
+        self.tally, self.wrote = Tally(progress), False
         self.known: Mapping[str, SourceState] = store.sources()
-        self.counts: Counter[Outcome] = Counter()
-        self.nodes: Counter[str] = Counter()
-        self.failures: list[Failure] = []
-        self.skips: list[Skip] = []
-        self.notices: list[Notice] = []
-        self.removed: list[str] = []
-        self.parts: list[Skip] = []
+        self.whole: dict[str, tuple[int, int]] = {}
+        self.shown: dict[Path, str] = {}
         self.pending: list[_Prepared] = []
+        self.writer: Behind[Settled | None] = Behind(UNWRITTEN)
 
-    def report(self) -> IngestReport:
-        """What was done."""
-        return IngestReport(
-            SourceCounts(**{str(outcome): count for outcome, count in self.counts.items()}),
-            *(self.nodes["text"], self.nodes["image"]),
-            failures=tuple(self.failures),
-            skips=tuple(self.skips),
-            parts=tuple(self.parts),
-            warnings=tuple(self.notices),
-            seconds=time.monotonic() - self.started,
-            removed=tuple(self.removed),
-        )
-
-    def done(self, source: str, outcome: Outcome) -> None:
-        """Count a source and tell of it."""
-        self.counts[outcome] += 1
-        if self.progress is not None:
-            done = sum(self.counts.values())
-            self.progress(ProgressEvent(done, max(done, self.total), source, outcome))
-
-    def skip(self, skips: Iterable[Skip]) -> None:
-        """Files that are no sources."""
-        for skip in skips:
-            self.skips.append(skip)
-            self.done(skip.source, "skipped")
-
-    def fail(self, source: str, error: InputError) -> None:
-        """A source that cannot be read."""
-        self.failures.append(Failure.of(source, error))
-        self.done(source, "failed")
-
-    def sources(self, found: Survey) -> None:
-        """Deal with every file, documents before the pictures that they may show."""
-        shown: dict[Path, str] = {}
-        ordered = sorted(found.files, key=lambda file: reader_name(file.path) == "image")
-        for file in ordered:
+    def everything(self, found: Survey, readers: Readers, remove_missing: bool) -> None:
+        """Deal with every file, then with the files that are gone."""
+        self.tally.parts += found.parts
+        for skip in found.skips:
+            self.tally.add(Settled(skip.source, "skipped", reason=skip.reason))
+        with ahead(self.prepare(found.files, readers), PREPARED) as prepared:
             try:
-                links = linked_files(file.path, file.root)
-            except SourceError as exc:
-                self.fail(file.source, exc)
-                continue
-            if reader_name(file.path) != "image":
-                shown.update(dict.fromkeys(links, file.path.name))
-            elif not file.named and file.path in shown:
-                self.total -= 1
-                self.parts.append(Skip(file.source, f"part of {shown[file.path]}, which shows it"))
-                continue
-            self.source(file, links)
+                while (source := self.next(prepared)) is not None:
+                    self.take(source)
+            except BaseException:
+                self.abandon(readers)
+                raise
+        self.flush()
+        if remove_missing:
+            self.remove_missing(found)
+        with self.tally.waiting():
+            self.writer.finish()
+        self.settle()
+        if self.wrote:
+            self.completed()
+        # Also where nothing was written: the run before may have been killed on its way here.
+        self.store.optimize()
 
-    def source(self, file: Found, links: Sequence[Path]) -> None:
-        """Read one file if it is new or changed, or if a picture file of it is lost."""
-        state = self.known.get(file.source)
+    def completed(self) -> None:
+        """The end of a run that wrote: the place for what depends on all that is stored."""
+
+    def abandon(self, readers: Readers) -> None:
+        """Wait for nobody any longer."""
+        self.store.give_up()
+        readers.close()
+
+    def stop(self, readers: Readers) -> None:
+        """End all that is under way; what is encoded is still written."""
+        self.abandon(readers)
+        self.writer.stop()
+        self.settle()
+
+    def prepare(self, files: Sequence[Found], readers: Readers) -> Iterator[_Prepared]:
+        """Every file read, documents before the pictures that they may show. Runs in a thread of its own."""
+        pictures = [file for file in files if reader_name(file.path) == "image"]
+        documents = [file for file in files if reader_name(file.path) != "image"]
+        for kind in (documents, pictures):
+            asked: deque[Found] = deque()
+            for reading in readers.read(self.jobs(kind, asked)):
+                yield self.prepared(asked.popleft(), reading)
+
+    def jobs(self, files: Iterable[Found], asked: deque[Found]) -> Iterator[Job]:
+        """A job for each file that is a source; their files are added to `asked` in the same order."""
+        settings = json.dumps([PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata)], sort_keys=True)
+        for file in files:
+            if not file.named and file.path in self.shown:
+                self.tally.parts.append(Skip(file.source, f"part of {self.shown[file.path]}, which shows it"))
+                continue
+            asked.append(file)
+            yield Job(file.path, file.root, settings, self.stored(file.source))
+
+    def stored(self, source: str) -> str | None:
+        """The revision that the store holds of a source, if it holds all of it and no picture file is lost."""
+        state = self.known.get(source)
+        if state is None or state.nodes != state.expected:
+            return None
+        nodes = self.store.get_nodes(sorted(self.store.points_of(source)), with_vectors=False)
+        if not all(Path(node.image_path or "").is_file() for node in nodes if isinstance(node, ImageNode)):
+            return None
+        self.whole[source] = counted(nodes)
+        return state.revision
+
+    def prepared(self, file: Found, reading: Reading) -> _Prepared:
+        """What a reading means for its source."""
+        if reader_name(file.path) != "image":
+            self.shown.update(dict.fromkeys(reading.links, file.path.name))
+        if reading.error is not None:
+            return _Prepared(Settled(file.source, "failed", error=reading.error))
+        if reading.document is None:
+            return _Prepared(Settled(file.source, "unchanged", self.whole[file.source]))
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        origin = Origin(file.source, reading.revision, now, self.metadata)
         try:
-            revision = self.revision(file, links)
-            if state is not None and state.revision == revision and state.nodes == state.expected:
-                stored = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
-                if all(Path(node.image_path or "").is_file() for node in stored if isinstance(node, ImageNode)):
-                    self.count(stored)
-                    self.done(file.source, "unchanged")
-                    return
-            nodes = self.prepare(file, revision)
+            nodes = build_nodes(
+                reading.document, origin, self.pictures, self.encoder.token_spans, self.encoder.text_window
+            )
         except InputError as exc:
-            self.fail(file.source, exc)
-            return
+            return _Prepared(Settled(file.source, "failed", error=exc))
+        notices = tuple(Notice(file.source, lost.what, lost.reason) for lost in reading.document.warnings)
         if not nodes:
-            self.discard(file.source, keep=())
-            self.skip([Skip(file.source, "neither text nor pictures in it")])
+            nothing = "neither text nor pictures in it"
+            return _Prepared(Settled(file.source, "skipped", reason=nothing, notices=notices), nodes)
+        outcome: Outcome = "updated" if file.source in self.known else "added"
+        return _Prepared(Settled(file.source, outcome, counted(nodes), notices=notices), nodes)
+
+    def next(self, prepared: Iterator[_Prepared]) -> _Prepared | None:
+        """The next source, waited for; None at the end."""
+        with self.tally.waiting():
+            return next(prepared, None)
+
+    def take(self, source: _Prepared) -> None:
+        """Gather a source until there is enough to encode."""
+        if source.nodes is None:
+            self.tally.add(source.settled)
             return
-        self.pending.append(_Prepared(file.source, "updated" if state is not None else "added", nodes))
-        if sum(len(prepared.nodes) for prepared in self.pending) >= FLUSH_NODES:
+        self.pending.append(source)
+        if sum(len(prepared.nodes or ()) for prepared in self.pending) >= FLUSH_NODES:
             self.flush()
 
-    def revision(self, file: Found, links: Sequence[Path]) -> str:
-        """sha256 over all that decides what is stored of a file. Raises SourceError where it cannot be opened."""
-        digest = hashlib.sha256()
-        settings = [PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata)]
-        digest.update(json.dumps(settings, sort_keys=True).encode())
-        for path in (file.path, *links):
-            try:
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-            except OSError as exc:
-                raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
-            digest.update(f"\n{path.name} {content}".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
-
-    def prepare(self, file: Found, revision: str) -> list[TextNode]:
-        """The nodes of a file, without vectors. Raises SourceError or PictureError."""
-        document = read(file.path, file.root)
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        origin = Origin(file.source, revision, now, self.metadata)
-        nodes = build_nodes(document, origin, self.pictures, self.encoder.token_spans, self.encoder.text_window)
-        self.notices += (Notice(file.source, lost.what, lost.reason) for lost in document.warnings)
-        return nodes
-
     def flush(self) -> None:
-        """Encode and write what is pending; then remove what each document had before and no longer has."""
+        """Encode what is pending and have it written; then have removed what each document no longer has."""
         pending, self.pending = self.pending, []
         try:
-            self.write([node for prepared in pending for node in prepared.nodes])
+            self.encode([node for prepared in pending for node in prepared.nodes or ()])
         except PictureError:
             # One picture spoils its batch: document by document the others are saved.
+            self.writer.rest()
             for prepared in pending:
-                self.write_alone(prepared)
-            return
-        for prepared in pending:
-            self.finish(prepared)
-
-    def write_alone(self, prepared: _Prepared) -> None:
-        """Write one document, or report it."""
-        try:
-            self.write(prepared.nodes)
-        except PictureError as exc:
-            self.fail(prepared.source, exc)
+                self.encode_alone(prepared)
         else:
-            self.finish(prepared)
+            for prepared in pending:
+                self.put(partial(self.replace, prepared))
+        self.settle()
 
-    def write(self, nodes: Sequence[TextNode]) -> None:
-        """Encode and upsert, at most FLUSH_NODES at a time. Raises PictureError before anything of the chunk is
+    def encode_alone(self, prepared: _Prepared) -> None:
+        """One document, or the reason why not."""
+        try:
+            self.encode(prepared.nodes or [])
+        except PictureError as exc:
+            self.tally.add(Settled(prepared.settled.source, "failed", error=exc))
+        else:
+            self.put(partial(self.replace, prepared))
+
+    def encode(self, nodes: Sequence[TextNode]) -> None:
+        """Encode and have written, at most FLUSH_NODES at a time. Raises PictureError before anything of the chunk is
         written."""
         for start in range(0, len(nodes), FLUSH_NODES):
             chunk = nodes[start : start + FLUSH_NODES]
             embed(chunk, self.encoder)
-            self.wrote = True
-            self.store.add(chunk)
+            self.put(partial(self.write, chunk))
 
-    def finish(self, prepared: _Prepared) -> None:
+    def put(self, job: Callable[[], Settled | None]) -> None:
+        """Leave a job to the thread that writes, when it has room."""
+        with self.tally.waiting():
+            self.writer.put(job)
+
+    def settle(self) -> None:
+        """Count what has been written."""
+        for settled in self.writer.results():
+            if settled is not None:
+                self.tally.add(settled)
+
+    def write(self, nodes: Sequence[TextNode]) -> None:
+        """Upsert nodes and forget their vectors: of a long document only the words stay in memory."""
+        self.wrote = True
+        self.store.add(nodes)
+        for node in nodes:
+            node.embedding = None
+            if isinstance(node, ImageNode):
+                node.text_embedding = None
+
+    def replace(self, prepared: _Prepared) -> Settled:
         """The new is written: remove the stale."""
-        if prepared.source in self.known:
-            self.discard(prepared.source, keep=[node.node_id for node in prepared.nodes])
-        self.count(prepared.nodes)
-        self.done(prepared.source, prepared.outcome)
+        self.discard(prepared.settled.source, keep=[node.node_id for node in prepared.nodes or ()])
+        return prepared.settled
+
+    def remove(self, source: str) -> Settled:
+        """Remove a source whose file is gone."""
+        self.discard(source, keep=())
+        return Settled(source, "removed")
 
     def discard(self, source: str, keep: Iterable[str]) -> None:
         """Remove the points of a source except those to keep."""
@@ -256,11 +302,6 @@ class _Run:
         if stale:
             self.wrote = True
             self.store.delete_ids(sorted(stale))
-
-    def count(self, nodes: Iterable[BaseNode]) -> None:
-        """Count nodes by modality."""
-        for node in nodes:
-            self.nodes["image" if isinstance(node, ImageNode) else "text"] += 1
 
     def stored_below(self, folders: Sequence[Path]) -> list[str]:
         """The stored sources whose files lie, or lay, below the folders."""
@@ -272,10 +313,8 @@ class _Run:
 
         What lies below a folder that cannot be listed may well be there, and stays.
         """
-        kept = {file.source for file in found.files} - {part.source for part in self.parts}
+        kept = {file.source for file in found.files} - {part.source for part in self.tally.parts}
         kept.update(self.stored_below(found.unlisted))
         for source in self.stored_below(found.folders):
             if source not in kept:
-                self.discard(source, keep=())
-                self.removed.append(source)
-                self.done(source, "removed")
+                self.put(partial(self.remove, source))

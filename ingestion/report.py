@@ -18,6 +18,8 @@ class ProgressEvent:
     total: int
     source: str
     outcome: Outcome
+    nodes: int = 0
+    """Passages and pictures of all sources that are good until now."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class SourceCounts:
     skipped: int = 0
     failed: int = 0
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written or removed."""
+        return bool(self.added or self.updated or self.removed)
+
     def to_json(self) -> dict[str, int]:
         """The counts as the command line prints them."""
         return {
@@ -111,6 +118,10 @@ class IngestReport:
     encoder: str = ""
     removed: tuple[str, ...] = field(default=())
     """The sources that were removed because their files are gone."""
+    waited: float = 0.0
+    """Seconds of `seconds` in which the encoder had nothing to do: it waited for documents, or for the store."""
+    stopped: str = ""
+    """Why the run ended before its end; empty where it did not."""
 
     def to_json(self) -> dict[str, Any]:
         """The report as the command line prints it."""
@@ -125,4 +136,5 @@ class IngestReport:
             "warnings": [notice.to_json() for notice in self.warnings],
             "removed": list(self.removed),
             "seconds": round(self.seconds, 3),
+            "stopped": self.stopped,
         }

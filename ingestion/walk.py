@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingestion.lock import LOCK_FILE
+from ingestion.patterns import Patterns
 from ingestion.readers import reader_name
 from ingestion.readers.image import SIDECAR_SUFFIXES, is_sidecar_size
 from ingestion.report import Skip
@@ -48,9 +50,18 @@ class Survey:
     """Folders below them that could not be listed: what is in them is not known."""
 
 
-def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
+def survey(
+    paths: Sequence[str | Path],
+    exclude: Sequence[Path] = (),
+    patterns: Sequence[str] = (),
+    include: Sequence[str] = (),
+) -> Survey:
     """The files under `paths`, named files first, then folders in the order given, each sorted; hidden ones are not
     looked at.
+
+    `exclude`: folders that are not looked into. `patterns` and `include`: what is left out, and what alone is read, as
+    in .gitignore and relative to each folder given; `.triptychignore` files below it add to them. A folder that is a
+    corpus holds copies of documents, not documents.
 
     Raises InputError where a path does not exist, before anything else is done.
     """
@@ -67,7 +78,7 @@ def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
             _place(Found(path, path.parent, True), files, skips, parts)
     folders = tuple(dict.fromkeys(path for path in resolved if path.is_dir()))
     for folder in folders:
-        for path in _below(folder, excluded, unlisted):
+        for path in _below(folder, excluded, unlisted, Patterns(patterns, include), skips):
             target = _resolve(path)
             if target is None or not target.is_relative_to(folder):
                 skips[_shown(path)] = Skip(_shown(path), "a link that leads out of the folder, or nowhere")
@@ -94,18 +105,41 @@ def _resolve(path: Path) -> Path | None:
         return None
 
 
-def _below(folder: Path, excluded: Sequence[Path], unlisted: dict[Path, str]) -> Iterator[Path]:
+def _below(
+    folder: Path,
+    excluded: Sequence[Path],
+    unlisted: dict[Path, str],
+    patterns: Patterns,
+    skips: dict[str, Skip],
+) -> Iterator[Path]:
     def closed(error: OSError) -> None:
         unlisted[Path(error.filename)] = error.strerror or str(error)
 
+    def left_out(path: Path, reason: str) -> bool:
+        if reason:
+            skips[_shown(path)] = Skip(_shown(path), reason)
+        return bool(reason)
+
     for current, names, files in os.walk(folder, onerror=closed):
         here = Path(current)
-        names[:] = sorted(
-            name for name in names if not name.startswith(".") and (here / name).resolve() not in excluded
-        )
+        patterns.enter(here)
+        names[:] = [
+            name
+            for name in sorted(names)
+            if not name.startswith(".")
+            and (here / name).resolve() not in excluded
+            and not left_out(here / name, patterns.reason(here / name, folder, folder=True))
+            and not left_out(here / name, "a corpus of Triptych" if is_corpus(here / name) else "")
+        ]
         for name in sorted(files):
-            if not name.startswith("."):
-                yield here / name
+            path = here / name
+            if not name.startswith(".") and not left_out(path, patterns.reason(path, folder, folder=False)):
+                yield path
+
+
+def is_corpus(folder: Path) -> bool:
+    """Whether a folder is one that an ingestion, or an embedded engine, has written."""
+    return (folder / LOCK_FILE).is_file() or next((folder / "qdrant").glob("*/edge_config.json"), None) is not None
 
 
 def _place(found: Found, files: dict[Path, Found], skips: dict[str, Skip], parts: dict[str, Skip]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ingestion.pipeline import IngestReport, ProgressEvent
+    from ingestion.workers import Readers
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
     from rag.question import Term
@@ -108,22 +110,51 @@ class Corpus:
         metadata: Mapping[str, Any] | None = None,
         remove_missing: bool = False,
         progress: Callable[[ProgressEvent], None] | None = None,
+        exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
+        wait: float = 0.0,
+        readers: Readers | None = None,
+        stopped: Callable[[IngestReport], None] | None = None,
     ) -> IngestReport:
-        """Read files and folders into the collection; what is unchanged is left alone. See `ingestion.pipeline`."""
-        from ingestion.assets import PictureStore
-        from ingestion.pipeline import ingest
+        """Read files and folders into the collection; what is unchanged is left alone. See `ingestion.pipeline`.
 
-        report = ingest(
-            paths,
-            encoder=self.encoder,
-            store=self.store,
-            pictures=PictureStore(self.pictures),
-            metadata=metadata,
-            remove_missing=remove_missing,
-            progress=progress,
-            exclude=(self.root, self.root / COLLECTION),
+        `exclude`, `include`: patterns as in .gitignore, of what is left out and of what alone is read. `wait`: seconds
+        for which another ingestion into this corpus is waited for; then StoreLocked is raised. `readers` (default: as
+        the settings say, closed at the end) parse the files.
+        """
+        from ingestion.assets import PictureStore
+        from ingestion.lock import one_at_a_time
+        from ingestion.pipeline import ingest
+        from ingestion.workers import open_readers
+
+        settings, encoder = self.settings, self.encoder
+
+        def named(report: IngestReport) -> IngestReport:
+            return replace(report, corpus=self.name, encoder=str(encoder.fingerprint))
+
+        parsing = (
+            open_readers(settings.reader_workers, settings.reader_timeout, settings.reader_memory)
+            if readers is None
+            else nullcontext(readers)
         )
-        return replace(report, corpus=self.name, encoder=str(self.encoder.fingerprint))
+        with one_at_a_time(self.root, wait), parsing as opened:
+            report = ingest(
+                paths,
+                encoder=encoder,
+                store=self.store,
+                pictures=PictureStore(self.pictures),
+                metadata=metadata,
+                remove_missing=remove_missing,
+                progress=progress,
+                exclude=(self.root, self.root / COLLECTION),
+                patterns=exclude,
+                include=include,
+                readers=opened,
+                stopped=None if stopped is None else lambda report: stopped(named(report)),
+            )
+            if report.sources.changed:
+                self.store.calibrate()
+        return named(report)
 
     def add_nodes(self, nodes: Sequence[TextNode], progress: Callable[[int, int], None] | None = None) -> None:
         """Embed LlamaIndex text and image nodes and store them. Node ids must be UUIDs.

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from rag.errors import PictureError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["DAMAGE", "MAX_PIXELS", "ImageInput", "known_formats", "open_picture"]
 
@@ -140,10 +142,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB from any mode Pillow knows."""
-    if image.mode.startswith("I;16"):
-        return _gray(np.asarray(image, dtype=np.float64) / 257)
-    if image.mode in ("I", "F"):
-        return _gray(_to_8_bit(np.asarray(image, dtype=np.float64), whole=image.mode == "I"))
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        return _from_gray(image)
     if image.mode == "LAB":
         return _from_lab(image)
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
@@ -153,13 +153,25 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def _from_gray(image: Image.Image) -> Image.Image:
+    """From gray values beyond 8 bits. NumPy is imported here: a reader process, which starts often, seldom needs it."""
+    import numpy as np
+
+    values = np.asarray(image, dtype=np.float64)
+    return _gray(values / 257 if image.mode.startswith("I;16") else _to_8_bit(values, whole=image.mode == "I"))
+
+
 def _gray(values: NDArray[np.float64]) -> Image.Image:
+    import numpy as np
+
     rounded = np.clip(np.rint(np.nan_to_num(values)), 0, 255).astype(np.uint8)
     return Image.fromarray(rounded).convert("RGB")
 
 
 def _to_8_bit(values: NDArray[np.float64], whole: bool) -> NDArray[np.float64]:
     """Scale by the range that the values say they have: 0–1 (floats), 8 bit, 16 bit, or else from lowest to highest."""
+    import numpy as np
+
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if low >= 0 and high <= 1 and not whole:

@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     language: str = ""
     """Of the documents, for stems and stop words; empty for the collection's own, english for a new one."""
 
+    reader_workers: int | None = Field(default=None, ge=0)
+    """Processes that parse files; unset for as many as help, 0 to parse in the run's own process, without limits."""
+    reader_timeout: float = Field(default=300.0, gt=0)
+    """Seconds that a file may take to be parsed."""
+    reader_memory: int = Field(default=2048, ge=256)
+    """MiB that a process which parses may use, where the platform can bound it (Linux)."""
+
     k: int = Field(default=10, ge=1)
     """Hits of a search."""
     depth: int = Field(default=100, ge=1)

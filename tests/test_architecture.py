@@ -53,6 +53,8 @@ HOMES = {
     "docx": ("ingestion/readers/docx.py",),
     "pptx": ("ingestion/readers/pptx.py",),
     "markdown_it": ("ingestion/readers/markdown.py",),
+    "watchfiles": ("ingestion/watch.py",),
+    "pathspec": ("ingestion/patterns.py",),
 }
 
 

@@ -18,7 +18,7 @@ from rag.cli import cli
             {"texts", "texts one by one", "pictures", "pictures one by one"},
         ),
         (["search", "--runs", "1"], "milliseconds", {"p50", "p95"}),
-        (["ingest", "--encoder", "fake"], "per_second", {"files", "nodes"}),
+        (["ingest", "--encoder", "fake"], "per_second", {"files", "pages", "pictures", "nodes"}),
     ],
 )
 def test_a_benchmark_measures_what_it_names(arguments, what, names):

@@ -228,3 +228,10 @@ def test_deleting_what_is_no_source_is_refused(corpus, source):
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**80])
 def test_a_number_larger_than_any_stored_one_matches_nothing(corpus, number):
     assert corpus.search("door", filters=f"width = {number}") == []
+
+
+def test_an_ingestion_ends_with_a_calibration_of_what_is_stored(corpus, folder):
+    assert corpus.store.manifest.statistics["calibration"]["points"] == corpus.store.count()
+    (folder / "more.txt").write_text("The harbour is deep.\n")
+    corpus.ingest(folder)
+    assert corpus.store.manifest.statistics["calibration"]["points"] == corpus.store.count()

@@ -19,6 +19,7 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "evaluation.md",
+    ROOT / "docs" / "ingestion.md",
     ROOT / "docs" / "llama-index.md",
 ]
 

@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,14 @@ from rag.cli.options import (
     filter_option,
     fusion_option,
     json_option,
+    load_settings,
     open_corpus,
     pairs,
     pictures_option,
     print_json,
+    reading,
     sheet_option,
+    stoppable,
     term_options,
     terms_of,
     weights_option,
@@ -38,6 +42,7 @@ from rag.display.plain import disarmed
 from rag.errors import InputError
 
 if TYPE_CHECKING:
+    from ingestion.pipeline import IngestReport
     from rag.schema import Hit
 
 
@@ -64,6 +69,20 @@ cli.add_command(bench)
 @click.option(
     "--remove-missing", is_flag=True, help="Remove sources below the given folders that are gone from the disk."
 )
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Leave out what matches, as in .gitignore; repeatable."
+)
+@click.option(
+    "--include", multiple=True, metavar="PATTERN", help="Read only what matches, as in .gitignore; repeatable."
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait for another process that holds the corpus [0].",
+)
+@click.option("--watch", is_flag=True, help="Go on following the folders until interrupted; a report a round.")
 @json_option
 def ingest(
     paths: tuple[str, ...],
@@ -74,25 +93,59 @@ def ingest(
     language: str | None,
     metadata: dict[str, Any],
     remove_missing: bool,
+    exclude: tuple[str, ...],
+    include: tuple[str, ...],
+    wait: float,
+    watch: bool,
     as_json: bool,
 ) -> None:
     """Read files and folders into a corpus. What is unchanged is left alone."""
     for path in paths:
         if not os.path.exists(path):
             raise InputError(f"there is no file or folder {path}", advice="check the path")
-    opening = open_corpus(corpus, qdrant, collection, encoder=encoder, language=language)
-    with opening as opened, Progress("files") as progress:
-        report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, progress=progress)
-    document = report.to_json()
-    if as_json:
-        print_json(document)
-    else:
-        from rag.display import report_lines
 
-        click.echo("\n".join(report_lines(document)))
-    for failure in report.failures:
-        click.echo(f"triptych: {disarmed(str(failure))}", err=True)
-    sys.exit(SOME_FAILED if document["failures"] else DONE)
+    def show(report: IngestReport) -> None:
+        document = report.to_json()
+        if as_json:
+            print_json(document)
+        else:
+            from rag.display import report_lines
+
+            click.echo("\n".join(report_lines(document)))
+        for failure in report.failures:
+            click.echo(f"triptych: {disarmed(str(failure))}", err=True)
+
+    from ingestion.lock import when_free
+
+    settings = load_settings(corpus, qdrant, collection)
+    opening = partial(open_corpus, corpus, qdrant, collection, encoder=encoder, language=language, settings=settings)
+
+    def once() -> bool:
+        with (
+            reading(settings) as readers,
+            when_free(opening, settings.corpus, wait) as opened,
+            Progress("files") as progress,
+        ):
+            report = opened.ingest(
+                *paths,
+                metadata=metadata,
+                remove_missing=remove_missing,
+                progress=progress,
+                exclude=exclude,
+                include=include,
+                wait=wait,
+                readers=readers,
+                stopped=show,
+            )
+        show(report)
+        return bool(report.failures)
+
+    with stoppable():
+        if not watch:
+            sys.exit(SOME_FAILED if once() else DONE)
+        from ingestion.watch import follow
+
+        follow(paths, once, ignore=settings.corpus)
 
 
 @cli.command()
