@@ -55,6 +55,8 @@ HOMES = {
     "markdown_it": ("ingestion/readers/markdown.py",),
     "watchfiles": ("ingestion/watch.py",),
     "pathspec": ("ingestion/patterns.py",),
+    "httpcore": ("ingestion/sources/web.py",),
+    "fsspec": ("ingestion/sources/stores.py",),
 }
 
 

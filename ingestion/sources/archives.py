@@ -14,11 +14,12 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal, TypeAlias
 
 from ingestion.sources.limits import Limits
 from ingestion.sources.names import member_path, printable
@@ -37,7 +38,13 @@ _MAX_TAR_HEADER: Final = 2**20
 """Bytes of an extended header of a tar archive, which `tarfile` reads into memory."""
 _EXTENDED: Final = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _LONG: Final = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-_PACKERS: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7z", lzma.open))
+
+Stream: TypeAlias = BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+_PACKERS: Final[tuple[tuple[bytes, Callable[[Path, Literal["rb"]], Stream]], ...]] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7z", lzma.open),
+)
 _PACKED: Final = tuple(magic for magic, _ in _PACKERS)
 _DAMAGE: Final = (
     *(EOFError, NotImplementedError, RuntimeError, ValueError, LookupError, struct.error),
@@ -210,7 +217,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 
 def _untar(path: Path, target: _Target) -> None:
-    """In one pass, so that what is not wanted is neither kept nor unpacked twice."""
+    """In one pass, so that nothing is unpacked twice."""
     with (
         _decompressed(path) as stream,
         tarfile.open(
@@ -229,23 +236,23 @@ def _untar(path: Path, target: _Target) -> None:
                 target.write(member.name, content)
 
 
-def _decompressed(path: Path) -> IO[bytes]:
+def _decompressed(path: Path) -> Stream:
     with path.open("rb") as file:
-        head = file.read(6)
+        head = file.read(3)
     for magic, opener in _PACKERS:
         if head.startswith(magic):
-            return opener(path, "rb")  # type: ignore[operator, no-any-return]
+            return opener(path, "rb")
     return path.open("rb")
 
 
-class _Bounded:
+class _Bounded(BufferedIOBase):
     """A stream that ends the unpacking when more has come out of it than the archive may hold: headers, padding and
     members that are left out count too."""
 
-    def __init__(self, stream: IO[bytes], target: _Target) -> None:
+    def __init__(self, stream: Stream, target: _Target) -> None:
         self._stream, self._target, self._read = stream, target, 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         """At most `size` bytes. Raises SourceError when there have been too many."""
         block = self._stream.read(size)
         self._read += len(block)
@@ -258,7 +265,7 @@ class _Header(tarfile.TarInfo):
     """A header that neither fills the memory nor ends the archive without a word."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> Any:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
         """Raises ReadError where it is damaged, which `tarfile` takes for the end; or where an extended header is too
         large, which it would read whole."""
         try:

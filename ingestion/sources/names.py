@@ -9,10 +9,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from ingestion.readers import READERS
+from ingestion.walk import ARCHIVES, is_archive
 
-__all__ = ["ARCHIVES", "file_name", "is_archive", "member_path", "printable"]
-
-ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+__all__ = ["file_name", "member_path", "printable"]
 
 LONGEST: Final = 255
 """Bytes of one part of a path that every common file system takes."""
@@ -76,11 +75,6 @@ _HEADS: Final = (
 )
 
 
-def is_archive(name: str) -> bool:
-    """Whether a file is an archive by its name."""
-    return name.lower().endswith(ARCHIVES)
-
-
 def printable(name: str) -> str:
     """`name` as UTF-8 can carry it."""
     return _SURROGATE.sub("?", name)
@@ -122,24 +116,30 @@ def file_name(path: str, host: str, mime: str, head: bytes = b"") -> str | None:
     suffix = _suffix(mime.partition(";")[0].strip().lower(), own, head)
     if suffix is None:
         return None
-    stem = (last.removesuffix(last[-len(own) :]) if own else last) or _UNSAFE.sub("_", host)
+    stem = (last.removesuffix(last[-len(own) :]) if own else last) or _UNSAFE.sub("_", host).strip(". ") or "document"
     return stem.encode()[: LONGEST - 40].decode(errors="ignore") + suffix
 
 
 def _suffix(mime: str, own: str | None, head: bytes) -> str | None:
     told = _SUFFIX_OF.get(mime)
     if told is not None:
-        same = own is not None and (READERS.get(own) == READERS.get(told) and told in READERS or own == told)
-        if is_archive(told) and own is not None and is_archive(own):
-            return own
-        return own if same else told if told in READERS or is_archive(told) else None
+        return _of_type(told, own)
     if own is not None and mime.partition("/")[0] in _DOCUMENTS:
         return own
     if mime not in _GENERIC:
         return None
-    for pattern, suffix in _HEADS:
-        if pattern.match(head):
-            return suffix if suffix in READERS else None
+    sniffed = next((suffix for pattern, suffix in _HEADS if pattern.match(head)), None)
+    if sniffed is not None:
+        return sniffed
     if mime in _ZIP:
         return ".zip"
     return ".txt" if head and b"\x00" not in head and mime in ("", "text/plain") else None
+
+
+def _of_type(told: str, own: str | None) -> str | None:
+    """The suffix of a content type, or the file's own where it is of the same kind."""
+    if is_archive(told):
+        return own if own is not None and is_archive(own) else told
+    if told not in READERS:
+        return None
+    return own if own is not None and READERS.get(own) == READERS[told] else told

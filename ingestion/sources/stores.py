@@ -7,7 +7,7 @@ others or run commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ingestion.sources.limits import Limits
 from ingestion.sources.names import member_path
 from rag.errors import InputError, MissingExtra, SourceError, SourceGone
 
-__all__ = ["PROTOCOLS", "Listing", "download", "listing", "store_address"]
+__all__ = ["PROTOCOLS", "Listing", "Object", "address", "download", "listing"]
 
 PROTOCOLS: Final = {
     **{"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"},
@@ -57,7 +57,7 @@ class Listing:
     """Whether the URL names one object, not a prefix."""
 
 
-def store_address(given: str) -> str:
+def address(given: str) -> str:
     """The name of a URL as a source or as the beginning of sources. Raises InputError where it is malformed."""
     protocol, _, rest = given.partition("://")
     protocol = protocol.lower()
@@ -78,22 +78,22 @@ def listing(given: str, limits: Limits) -> Listing:
     Raises MissingExtra where the package of its protocol is not installed; SourceGone where nothing is there;
     SourceError where the store cannot be listed, or what is there exceeds a limit.
     """
-    address = store_address(given)
-    protocol = address.partition("://")[0]
+    source = address(given)
+    protocol = source.partition("://")[0]
     try:
-        files, root = fsspec.core.url_to_fs(address)
+        files, root = fsspec.core.url_to_fs(source)
     except ImportError as exc:
         raise MissingExtra(f"{protocol}://", package=PROTOCOLS[protocol]) from exc
     except ValueError as exc:
         raise InputError(f"{given!r}: {exc}", f"{protocol}://bucket/prefix is allowed", "correct it") from exc
-    with _told(address):
+    with _told(source):
         files.invalidate_cache()
         single = not given.endswith("/") and files.isfile(root)
         found = {root: files.info(root)} if single else files.find(root, detail=True)
     keys = {key: int(info.get("size") or 0) for key, info in sorted(found.items()) if info["type"] == "file"}
     if not keys:
-        raise SourceGone(f"{address}: nothing is there", "objects and prefixes are allowed", "check the bucket and key")
-    _check(address, keys, limits)
+        raise SourceGone(f"{source}: nothing is there", "objects and prefixes are allowed", "check the bucket and key")
+    _check(source, keys, limits)
     objects, refused = [], {}
     for key, size in keys.items():
         name = PurePosixPath(key).name if single else key.removeprefix(root).lstrip("/")
@@ -104,37 +104,37 @@ def listing(given: str, limits: Limits) -> Listing:
     return Listing(files, tuple(objects), refused, single)
 
 
-def _check(address: str, keys: dict[str, int], limits: Limits) -> None:
+def _check(source: str, keys: dict[str, int], limits: Limits) -> None:
     if len(keys) > limits.members:
         raise SourceError(
-            f"{address} holds {len(keys)} objects", f"at most {limits.members} are read at once", "name longer prefixes"
+            f"{source} holds {len(keys)} objects", f"at most {limits.members} are read at once", "name longer prefixes"
         )
     if sum(keys.values()) > limits.unpacked:
         raise SourceError(
-            f"{address} holds {sum(keys.values())} bytes",
+            f"{source} holds {sum(keys.values())} bytes",
             f"at most {limits.unpacked} are read at once",
             "name longer prefixes",
         )
 
 
-def download(
-    found: Listing, into: Path, limits: Limits, wanted: Callable[[PurePosixPath], bool]
-) -> dict[PurePosixPath, SourceError]:
-    """Write the wanted objects below the folder `into`, several at a time. Returns those that could not be had."""
+def download(files: Any, objects: Sequence[Object], into: Path, limits: Limits) -> dict[PurePosixPath, SourceError]:
+    """Write objects below the folder `into`, several at a time. Returns those that could not be had."""
 
     def one(item: Object) -> SourceError | None:
         path = into / item.path
         try:
-            _download(found.files, item, path, limits)
+            _download(files, item, path, limits)
         except SourceError as exc:
             if path.is_file():
                 path.unlink()
             return exc
         return None
 
-    objects = [item for item in found.objects if wanted(item.path)]
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="triptych-fetch") as threads:
+    threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="triptych-fetch")
+    try:
         ended = list(threads.map(one, objects))
+    finally:
+        threads.shutdown(cancel_futures=True)
     return {item.path: error for item, error in zip(objects, ended, strict=True) if error is not None}
 
 
@@ -169,8 +169,9 @@ def _told(name: str) -> Iterator[None]:
         raise SourceGone(f"{name} is gone", advice="--remove-missing removes it") from exc
     except ImportError as exc:
         raise MissingExtra(name, package=exc.name or "its package") from exc
-    except Exception as exc:  # noqa: BLE001  # botocore's, aiohttp's, Google's and Azure's have no base in common
+    except Exception as exc:  # botocore's, aiohttp's, Google's and Azure's have no base in common
         told = " ".join(str(exc).split())
         raise SourceError(
-            f"{name} cannot be read ({type(exc).__name__}{': ' * bool(told)}{told})", advice="check name and credentials"
+            f"{name} cannot be read ({type(exc).__name__}{': ' * bool(told)}{told})",
+            advice="check name and credentials",
         ) from exc

@@ -21,12 +21,12 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from ingestion.sources.addresses import refusal
+from ingestion.sources.addresses import INTERNAL, refusal
 from ingestion.sources.limits import Access
-from ingestion.sources.names import file_name, is_archive
+from ingestion.sources.names import file_name
 from rag.errors import InputError, SourceError, SourceGone
 
-__all__ = ["fetch", "web_address"]
+__all__ = ["address", "fetch"]
 
 _CHUNK: Final = 1 << 16
 _HEAD: Final = 1024
@@ -38,19 +38,19 @@ _FAILURES: Final = (
 
 
 @dataclass(frozen=True)
-class _Address:
+class _Target:
     """A URL as it was given, and the name under which the store keeps what it leads to."""
 
     url: httpx.URL
     source: str
 
 
-def web_address(given: str) -> str:
+def address(given: str) -> str:
     """The name of a URL as a source: without credentials and fragment. Raises InputError where it is malformed."""
     return _parsed(given).source
 
 
-def _parsed(given: str) -> _Address:
+def _parsed(given: str) -> _Target:
     try:
         url = httpx.URL(given)
         bare = url.copy_with(userinfo=b"", fragment=None)
@@ -59,7 +59,7 @@ def _parsed(given: str) -> _Address:
     if url.scheme not in ("http", "https") or not url.host:
         raise InputError(f"{given!r} names no host", "https://host/path is allowed", "correct it")
     source = str(bare.copy_with(path=bare.path or "/"))
-    return _Address(url, source)
+    return _Target(url, source)
 
 
 def fetch(given: str, folder: Path, access: Access) -> Path:
@@ -68,22 +68,22 @@ def fetch(given: str, folder: Path, access: Access) -> Path:
     Raises SourceGone where the server says that there is nothing (404, 410); SourceError where the address is refused,
     the server fails, or what it sends is too large, too slow or nothing that is read.
     """
-    address = _parsed(given)
+    target = _parsed(given)
     deadline = _Deadline(access.limits.seconds)
     with (
-        _told(address.source, access, deadline),
+        _told(target.source, access, deadline),
         httpx.Client(
-            transport=_Transport(access, deadline, address.source),
+            transport=_Transport(access, deadline, target.source),
             follow_redirects=True,
             max_redirects=access.limits.redirects,
             trust_env=False,
             timeout=None,
             headers={"User-Agent": "triptych", "Accept": "*/*", "Accept-Encoding": "gzip, identity"},
         ) as client,
-        client.stream("GET", address.url) as response,
+        client.stream("GET", target.url) as response,
     ):
-        _check(response, address.source, access)
-        return _save(response, address, folder, access)
+        _check(response, target.source, access)
+        return _save(response, target, folder, access)
 
 
 def _check(response: httpx.Response, source: str, access: Access) -> None:
@@ -100,29 +100,29 @@ def _check(response: httpx.Response, source: str, access: Access) -> None:
         raise _too_large(source, access)
 
 
-def _save(response: httpx.Response, address: _Address, folder: Path, access: Access) -> Path:
+def _save(response: httpx.Response, target: _Target, folder: Path, access: Access) -> Path:
     """The body, in a file. The type is checked when its first bytes are there, before the rest is waited for."""
     mime = response.headers.get("content-type", "")
-    body = _decoded(response.iter_raw(_CHUNK), response.headers.get("content-encoding", ""), address.source)
+    body = _decoded(response.iter_raw(_CHUNK), response.headers.get("content-encoding", ""), target.source)
     head, size, path = b"", 0, folder / ".fetching"
     name = None
     with path.open("wb") as file:
         for chunk in body:
             size += len(chunk)
             if size > access.limits.fetched:
-                raise _too_large(address.source, access)
+                raise _too_large(target.source, access)
             file.write(chunk)
             if name is None and len(head) < _HEAD:
                 head += chunk[:_HEAD]
-                name = _name(address, mime, head) if len(head) >= _HEAD else None
-    return path.rename(folder / (name or _name(address, mime, head)))
+                name = _name(target, mime, head) if len(head) >= _HEAD else None
+    return path.rename(folder / (name or _name(target, mime, head)))
 
 
-def _name(address: _Address, mime: str, head: bytes) -> str:
-    name = file_name(address.url.path, address.url.host, mime, head)
+def _name(target: _Target, mime: str, head: bytes) -> str:
+    name = file_name(target.url.path, target.url.host, mime, head)
     if name is None:
         raise SourceError(
-            f"{address.source} is of the content type {mime or 'unknown'}",
+            f"{target.source} is of the content type {mime or 'unknown'}",
             "documents, pages and pictures are read",
             "name the document itself",
         )
@@ -272,7 +272,7 @@ class _Guard(httpcore.NetworkBackend):
         addresses = self._access.resolve(host, port, self._deadline.left())
         for address in addresses:
             if reason := refusal(address, allow_private=self._access.allow_private):
-                internal = reason in ("a loopback address", "a private address")
+                internal = reason in INTERNAL
                 raise SourceError(
                     f"{self._source} leads to {address}, {reason}",
                     "public addresses are fetched from",
