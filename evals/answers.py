@@ -26,6 +26,7 @@ from evals.offline import indexed
 from rag.answer.llm import EXTRACTIVE
 from rag.corpus import Corpus
 from rag.errors import InputError
+from rag.ranking import RankingOptions
 
 if TYPE_CHECKING:
     from evals.judge import Judge
@@ -202,11 +203,13 @@ def _scored(one: Asked, relevant: set[str], corpus: Corpus, llm: str | None, jud
             "allowed: questions in words",
             "choose a task whose queries have words",
         )
-    answer = corpus.ask(query.text, image=query.image, filters=filters, llm=llm)
+    plain = RankingOptions()  # duplicates are judged row by row
+    answer = corpus.ask(query.text, image=query.image, filters=filters, llm=llm, ranking=plain)
     rows = tuple(dict.fromkeys(str(citation.hit.metadata["row"]) for citation in answer.citations))
     measures: dict[str, float | None] = {}
     if not answer.abstained:
-        found = corpus.search(query.text, image=query.image, k=corpus.settings.passages, filters=filters)
+        count = corpus.settings.passages
+        found = corpus.search(query.text, image=query.image, k=count, filters=filters, ranking=plain)
         measures = _of_answer(answer, one, corpus, judge)
         if one.answerable:
             measures["citation_precision"] = citation_precision(rows, relevant)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from evals.datasets import load
 from evals.indexing import index
 from rag.errors import InputError
-from rag.fusion import fuse, normalizers
+from rag.fusion import fuse, normalizers, settled
 from rag.question import Question
 from rag.retriever import FusionRetriever, parse_weights, scales_of
 from rag.schema import LEGS, Leg, Scale
@@ -229,7 +229,7 @@ class Table:
             normalize = normalizers(fusion, one.scales)
             for leg in np.flatnonzero(asked):
                 scored = np.flatnonzero(rows & ~np.isnan(one.raw[:, leg]))
-                normalized[place, scored, leg] = normalize[leg](one.raw[scored, leg])
+                normalized[place, scored, leg] = normalize[leg](settled(one.raw[scored, leg]))
         return normalized, found
 
     def legs(self) -> list[int]:

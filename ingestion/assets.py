@@ -10,14 +10,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageOps
-
-from ingestion.picture import inspect, opened
-from rag.errors import PictureError, StoreError
-from rag.pictures import DAMAGE
+from ingestion.captions import worded
+from ingestion.document import Picture
+from ingestion.picture import inspect
+from rag.errors import StoreError
+from rag.pictures import open_picture
 
 _WEB_SAFE: Final = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
-_PNG_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class StoredPicture:
     """Of the stored file, which every browser and every vision model understands."""
     width: int
     height: int
+    phash: str
+    """What it looks like: `rag.pictures.perceptual_hash`."""
 
 
 class PictureStore:
@@ -43,15 +44,15 @@ class PictureStore:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
-    def put(self, data: bytes) -> StoredPicture:
-        """Store a picture. Raises PictureError where it does not decode, StoreError where the folder cannot be
-        written."""
-        info = inspect(data)
-        digest = hashlib.sha256(data).hexdigest()
-        keep = info.mime in _WEB_SAFE
-        path = (self.root / digest[:2] / f"{digest}{_WEB_SAFE.get(info.mime, '.png')}").absolute()
+    def put(self, picture: Picture | bytes) -> StoredPicture:
+        """Store a picture; bytes are decoded first. Raises PictureError where they do not decode, StoreError where the
+        folder cannot be written."""
+        seen = picture if isinstance(picture, Picture) and picture.phash else _decoded(picture)
+        digest = hashlib.sha256(seen.data).hexdigest()
+        keep = seen.mime in _WEB_SAFE
+        path = (self.root / digest[:2] / f"{digest}{_WEB_SAFE.get(seen.mime, '.png')}").absolute()
         if not path.exists():
-            content = data if keep else _as_png(data)
+            content = seen.data if keep else _as_png(seen.data)
             try:
                 _write(path, content)
             except OSError as exc:
@@ -59,7 +60,12 @@ class PictureStore:
                     f"the picture cannot be written to {path} ({exc.strerror or exc})",
                     advice="make room, or choose a folder that can be written",
                 ) from exc
-        return StoredPicture(path, digest, info.mime if keep else "image/png", info.width, info.height)
+        return StoredPicture(path, digest, seen.mime if keep else "image/png", seen.width, seen.height, seen.phash)
+
+
+def _decoded(picture: Picture | bytes) -> Picture:
+    data = picture.data if isinstance(picture, Picture) else picture
+    return worded(data, inspect(data))
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -76,40 +82,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _as_png(data: bytes) -> bytes:
-    """The first frame as an upright PNG; what PNG cannot hold (CMYK, floats) becomes RGB or 16-bit gray."""
+    """Exactly what the encoder sees: the first frame, upright, 8-bit RGB, over white."""
     buffer = BytesIO()
-    with opened(data) as image:
-        try:
-            upright = _upright(image)
-            _png_ready(upright).save(buffer, "PNG")
-        except DAMAGE as exc:
-            raise PictureError(f"the picture cannot be converted to PNG ({exc})", advice="save it as PNG") from exc
+    open_picture(data).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF says; as stored where the EXIF is damaged."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except DAMAGE:
-        return image
-
-
-def _png_ready(image: Image.Image) -> Image.Image:
-    if image.mode in _PNG_MODES:
-        return image
-    if image.mode in ("I", "F", "I;16B", "I;16L", "I;16N"):
-        return _gray(image)
-    return image.convert("RGBA" if image.mode in ("PA", "RGBa", "La") else "RGB")
-
-
-def _gray(image: Image.Image) -> Image.Image:
-    """Gray values beyond 8 bits: as 16 bits where they fit, otherwise stretched over 8."""
-    import numpy as np
-
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    low, high = float(values.min()), float(values.max())
-    if image.mode != "F" and low >= 0 and high <= 65535:
-        return Image.fromarray(values.astype(np.uint16))
-    span = (high - low) or 1.0
-    return Image.fromarray(((values - low) / span * 255).round().astype(np.uint8))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 BlockKind: TypeAlias = Literal["heading", "paragraph", "list", "table", "code", "caption", "notes"]
-CaptionSource: TypeAlias = Literal["", "alt", "caption", "sidecar", "exif"]
+CaptionSource: TypeAlias = Literal["", "alt", "caption", "sidecar", "exif", "ocr", "generated"]
 Section: TypeAlias = tuple[str, ...]
 
 SECTION_SEPARATOR: Final = " › "
@@ -50,7 +50,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Picture:
-    """A raster picture that was decoded once without error. `data` are the bytes as the file holds them."""
+    """A picture that was decoded once without error. `data` are the bytes as the file holds them."""
 
     data: bytes
     mime: str
@@ -65,16 +65,22 @@ class Picture:
     page: int | None = None
     name: str = ""
     """How the document calls the picture: a relative path or a part name."""
+    keywords: tuple[str, ...] = ()
+    ocr: str = ""
+    """The words that are drawn in it, a line each: read by OCR, or the text of an SVG."""
+    phash: str = ""
+    """`rag.pictures.perceptual_hash` of it; empty where nobody computed it yet."""
+    flat: bool = False
+    """Whether it is of a single colour."""
 
     @property
     def words(self) -> str:
-        """Caption and alt text, each once, on one line each."""
-        caption, alt = one_line(self.caption), one_line(self.alt)
-        if not alt or alt.casefold() in caption.casefold():
-            return caption
-        if not caption or caption.casefold() in alt.casefold():
-            return alt
-        return f"{caption}\n{alt}"
+        """Caption, alt text and keywords, each once, on one line each. What is drawn is not among them."""
+        kept: list[str] = []
+        for part in map(one_line, (self.caption, self.alt, ", ".join(self.keywords))):
+            if part and not any(part.casefold() in other.casefold() for other in kept):
+                kept = [*(other for other in kept if other.casefold() not in part.casefold()), part]
+        return "\n".join(kept)
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class ParsedDocument:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What the file says about itself (author, language, front matter): scalars and lists of scalars."""
     warnings: tuple[Omission, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """How many pictures show nothing, by reason; they are named in `warnings` too."""
     linked: tuple[Path, ...] = ()
     """Files beside the document that were read for it: linked pictures, sidecars."""
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import shorten
 from typing import Any, Final
 
 from llama_index.core.schema import ImageNode, NodeRelationship, ObjectType, RelatedNodeInfo, TextNode
@@ -28,7 +29,10 @@ BOOKKEEPING: Final = ("revision", "doc_nodes")
 SHOWN_TO_LLM: Final = frozenset({"title", "section", "page", "caption", "alt"})
 """The keys that a language model or another embedding sees beside the text; all others are excluded for both."""
 
-RESERVED: Final = frozenset({*PAYLOAD_TYPES, *BOOKKEEPING, "caption", "alt"})
+MAX_OCR_CAPTION: Final = 300
+"""Characters of drawn words that are shown as a caption."""
+
+RESERVED: Final = frozenset({*PAYLOAD_TYPES, *BOOKKEEPING, "caption", "alt", "ocr", "caption_model"})
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,17 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
                 "flatten it, or leave it out",
             )
     return {key: list(value) if isinstance(value, tuple) else value for key, value in metadata.items()}
+
+
+def _fields_of(document: ParsedDocument) -> dict[str, Any]:
+    """What a file says about itself, as far as it can be stored and filtered: it may come from a stranger."""
+    kept: dict[str, Any] = {}
+    for key, value in document.metadata.items():
+        try:
+            kept |= check_metadata({key: value})
+        except InputError:
+            continue
+    return kept
 
 
 def _storable(value: object) -> bool:
@@ -132,7 +147,7 @@ def _embed_words(nodes: Sequence[TextNode], encoder: Encoder) -> None:
     passages = [node for node in nodes if not isinstance(node, ImageNode)]
     worded = [node for node in nodes if isinstance(node, ImageNode) and node.text]
     words = [embedding_text(node, encoder.token_spans, encoder.text_window) for node in passages]
-    words += [node.text for node in worded]
+    words += [caption_words(node) for node in worded]
     said = encoder.encode_texts(words).tolist() if words else []
     for passage, vector in zip(passages, said[: len(passages)], strict=True):
         passage.embedding = vector
@@ -192,22 +207,19 @@ def _text_node(passage: Passage) -> TextNode:
 
 
 def _image_node(picture: Picture, pictures: PictureStore) -> ImageNode:
-    stored = pictures.put(picture.data)
-    caption, alt = one_line(picture.caption), one_line(picture.alt)
+    stored = pictures.put(picture)
     metadata: dict[str, Any] = {"mime": picture.mime}
     if section := section_path(picture.section):
         metadata["section"] = section
     if picture.page is not None:
         metadata["page"] = picture.page
-    if caption or alt:
-        metadata["caption"] = caption or alt
-        metadata["caption_source"] = picture.caption_source
-    if caption and alt and alt != caption:
-        metadata["alt"] = alt
-    metadata |= {"image_sha256": stored.sha256, "width": stored.width, "height": stored.height}
-    metadata["content_sha256"] = _digest(f"{stored.sha256}\n{picture.words}")
+    metadata |= _words_of(picture)
+    metadata |= {"image_sha256": stored.sha256, "image_phash": stored.phash}
+    metadata |= {"width": stored.width, "height": stored.height}
+    text = "\n".join(filter(None, (picture.words, picture.ocr)))
+    metadata["content_sha256"] = _digest(f"{stored.sha256}\n{text}")
     return ImageNode(
-        text=picture.words,
+        text=text,
         image_path=str(stored.path),
         image_mimetype=stored.mime,
         mimetype=stored.mime,
@@ -215,9 +227,36 @@ def _image_node(picture: Picture, pictures: PictureStore) -> ImageNode:
     )
 
 
+def _words_of(picture: Picture) -> dict[str, Any]:
+    """The payload keys for a picture's words. What is drawn in it is its caption where nothing else is."""
+    caption, alt = one_line(picture.caption), one_line(picture.alt)
+    words: dict[str, Any] = {}
+    if shown := caption or alt or ", ".join(picture.keywords):
+        words = {"caption": shown, "caption_source": picture.caption_source}
+    elif picture.ocr:
+        words = {"caption": shorten(picture.ocr, MAX_OCR_CAPTION, placeholder=" …"), "caption_source": "ocr"}
+    if caption and alt and alt != caption:
+        words["alt"] = alt
+    if picture.keywords:
+        words["keywords"] = list(picture.keywords)
+    if picture.ocr:
+        words["ocr"] = picture.ocr
+    return words
+
+
+def caption_words(node: ImageNode) -> str:
+    """The words that stand for a picture in the `caption` vector: all that are said of it, not those drawn in it.
+
+    The text of a picture node, over which `lexical` goes, ends with the drawn words. Thirty axis labels would pull the
+    vector away from what the caption says, so they are left out wherever anything else is said.
+    """
+    return node.text.removesuffix(str(node.metadata.get("ocr", ""))).strip() or node.text
+
+
 def _finish(nodes: Sequence[TextNode], document: ParsedDocument, origin: Origin) -> None:
     """Give each node its id, its source and what the document knows."""
     source = RelatedNodeInfo(node_id=origin.doc_id, node_type=ObjectType.DOCUMENT)
+    own_fields = _fields_of(document)
     for position, node in enumerate(nodes):
         own = dict(node.metadata)
         node.metadata = {
@@ -232,6 +271,7 @@ def _finish(nodes: Sequence[TextNode], document: ParsedDocument, origin: Origin)
             "ingested_at": origin.ingested_at,
             "revision": origin.revision,
             "doc_nodes": len(nodes),
+            **own_fields,
             **origin.metadata,
         }
         hidden = [key for key in node.metadata if key not in SHOWN_TO_LLM and key not in origin.metadata]

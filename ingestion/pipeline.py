@@ -23,7 +23,9 @@ from typing import Any, Final
 from llama_index.core.schema import ImageNode, TextNode
 
 from ingestion.assets import PictureStore
+from ingestion.generated import keep_generated
 from ingestion.nodes import Origin, build_nodes, check_metadata, embed
+from ingestion.ocr import require
 from ingestion.patience import PatientStore
 from ingestion.readers import READERS, reader_name
 from ingestion.reading import Job, Reading
@@ -38,7 +40,7 @@ from rag.errors import InputError, PictureError
 
 __all__ = ["PIPELINE_VERSION", "Encoder", "IngestReport", "ProgressEvent", "SourceState", "Store", "ingest"]
 
-PIPELINE_VERSION: Final = "1"
+PIPELINE_VERSION: Final = "2"
 """Part of every revision: raised when readers or splitting change what comes out of an unchanged file."""
 
 FLUSH_NODES: Final = 256
@@ -60,6 +62,7 @@ def ingest(
     progress: Progress | None = None,
     remove_missing: bool = False,
     exclude: Sequence[Path] = (),
+    ocr: bool = False,
     patterns: Sequence[str] = (),
     include: Sequence[str] = (),
     access: Access | None = None,
@@ -70,21 +73,24 @@ def ingest(
 
     A file that cannot be read is reported, what is stored of it stays, and the rest goes on. `remove_missing`:
     sources below the given folders, archives and prefixes that are gone are removed, and so is a URL whose server says
-    that it is. `exclude`: folders that are not looked into, such as the corpus itself; `patterns` and `include`: see
-    `ingestion.walk.survey`. `access`: which archives and addresses may be opened, and how much of them. `readers` parse
-    the files (default: a pool of processes, closed at the end).
+    that it is. `exclude`: folders that are not looked into, such as the corpus itself; `ocr`: the words in pictures are
+    read; `patterns` and `include`: see `ingestion.walk.survey`. `access`: which archives and addresses may be opened,
+    and how much of them. `readers` parse the files (default: a pool of processes, closed at the end).
 
     A picture that a document of this run shows is part of that document, not a source of its own, unless it was named
     itself.
 
     Raises InputError where a path does not exist, where nothing readable was found, or where the metadata cannot be
-    stored; EncoderError and StoreError where the encoder or the engine fail, KeyboardInterrupt where it is
-    interrupted. What was written until then stays, and `stopped` is called with a report of it before the error is
-    raised.
+    stored; MissingExtra for `ocr` without the extra; EncoderError and StoreError where the encoder or the engine fail,
+    KeyboardInterrupt where it is interrupted. What was written until then stays, and `stopped` is called with a report
+    of it before the error is raised.
     """
     own = check_metadata(metadata or {})
+    if ocr:
+        require()
     with gathered(paths, access or Access(), (*exclude, pictures.root), patterns, include) as found:
-        run = _Run(encoder=encoder, store=PatientStore(store), pictures=pictures, metadata=own, progress=progress)
+        patient = PatientStore(store)
+        run = _Run(encoder=encoder, store=patient, pictures=pictures, metadata=own, progress=progress, ocr=ocr)
         run.tally.total = len(found.files) + len(found.skips) + len(found.failures) + len(found.gone)
         if run.nothing(found, remove_missing):
             raise InputError(
@@ -122,8 +128,10 @@ class _Run:
         pictures: PictureStore,
         metadata: Mapping[str, Any],
         progress: Progress | None,
+        ocr: bool,
     ) -> None:
         self.encoder, self.store, self.pictures, self.metadata = encoder, store, pictures, metadata
+        self.ocr = ocr
         self.tally, self.wrote = Tally(progress), False
         self.known: Mapping[str, SourceState] = store.sources()
         self.whole: dict[str, tuple[int, int]] = {}
@@ -188,13 +196,15 @@ class _Run:
 
     def jobs(self, files: Iterable[Found], asked: deque[Found]) -> Iterator[Job]:
         """A job for each file that is a source; their files are added to `asked` in the same order."""
-        settings = json.dumps([PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata)], sort_keys=True)
+        settings = json.dumps(
+            [PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata), self.ocr], sort_keys=True
+        )
         for file in files:
             if not file.named and file.path in self.shown:
                 self.tally.parts.append(Skip(file.source, f"part of {self.shown[file.path]}, which shows it"))
                 continue
             asked.append(file)
-            yield Job(file.path, file.root, settings, self.stored(file.source))
+            yield Job(file.path, file.root, settings, self.stored(file.source), self.ocr)
 
     def stored(self, source: str) -> str | None:
         """The revision that the store holds of a source, if it holds all of it and no picture file is lost."""
@@ -223,12 +233,16 @@ class _Run:
             )
         except InputError as exc:
             return _Prepared(Settled(file.source, "failed", failure=file.failed(exc)))
+        if file.source in self.known:
+            before = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
+            keep_generated(nodes, before)
+        left_out = reading.document.left_out
         notices = tuple(Notice(file.source, lost.what, lost.reason) for lost in reading.document.warnings)
         if not nodes:
             nothing = "neither text nor pictures in it"
-            return _Prepared(Settled(file.source, "skipped", reason=nothing, notices=notices), nodes)
+            return _Prepared(Settled(file.source, "skipped", reason=nothing, notices=notices, left_out=left_out), nodes)
         outcome: Outcome = "updated" if file.source in self.known else "added"
-        return _Prepared(Settled(file.source, outcome, counted(nodes), notices=notices), nodes)
+        return _Prepared(Settled(file.source, outcome, counted(nodes), notices=notices, left_out=left_out), nodes)
 
     def next(self, prepared: Iterator[_Prepared]) -> _Prepared | None:
         """The next source, waited for; None at the end."""

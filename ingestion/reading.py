@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ingestion.document import ParsedDocument
+from ingestion.ocr import switched
 from ingestion.readers import linked_files, read
 from rag.errors import SourceError
 
@@ -34,6 +35,8 @@ class Job:
     """What decides the outcome beside the bytes; part of the revision."""
     stored: str | None = None
     """The revision that the store holds whole; a file that still has it is not parsed."""
+    ocr: bool = False
+    """Whether the words in pictures are read."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def carry_out(job: Job) -> Reading:
             revision = _revision(job, links)
             if revision == job.stored:
                 return Reading(revision, links)
-            document = read(job.path, job.root)
+            with switched(job.ocr):
+                document = read(job.path, job.root)
             if _revision(job, links) == revision:
                 return Reading(revision, links, document)
     except SourceError as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -113,6 +114,8 @@ class IngestReport:
     parts: tuple[Skip, ...] = ()
     """Files that are part of a source: pictures that a document shows, captions beside pictures. Not counted."""
     warnings: tuple[Notice, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Pictures that show nothing, by the rule that says so, over the sources read in this run."""
     seconds: float = 0.0
     corpus: str = ""
     encoder: str = ""
@@ -134,6 +137,7 @@ class IngestReport:
             "skipped": [skip.to_json() for skip in self.skips],
             "parts": [part.to_json() for part in self.parts],
             "warnings": [notice.to_json() for notice in self.warnings],
+            "left_out": dict(self.left_out),
             "removed": list(self.removed),
             "seconds": round(self.seconds, 3),
             "stopped": self.stopped,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from llama_index.core.schema import BaseNode, ImageNode
@@ -30,6 +30,8 @@ class Settled:
     reason: str = ""
     """Why it was skipped."""
     notices: tuple[Notice, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Pictures left out of it, by reason."""
 
 
 def counted(nodes: Sequence[BaseNode]) -> tuple[int, int]:
@@ -50,6 +52,7 @@ class Tally:
         self._skips: list[Skip] = []
         self._notices: list[Notice] = []
         self._removed: list[str] = []
+        self._left_out: Counter[str] = Counter()
         self.parts: list[Skip] = []
 
     @contextmanager
@@ -67,6 +70,7 @@ class Tally:
         self._texts += settled.nodes[0]
         self._images += settled.nodes[1]
         self._notices += settled.notices
+        self._left_out.update(settled.left_out)
         if settled.failure is not None:
             self._failures.append(settled.failure)
         if settled.outcome == "skipped":
@@ -87,6 +91,7 @@ class Tally:
             skips=tuple(self._skips),
             parts=tuple(self.parts),
             warnings=tuple(self._notices),
+            left_out=dict(self._left_out),
             seconds=time.monotonic() - self._started,
             removed=tuple(self._removed),
             waited=self._waited,

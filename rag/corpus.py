@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from llama_index.core.schema import TextNode
     from typing_extensions import Self
 
+    from ingestion.generated import Captioner, CaptionReport
     from ingestion.pipeline import IngestReport, ProgressEvent
     from ingestion.workers import Readers
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
     from rag.question import Term
+    from rag.ranking import Judge, RankingOptions
     from rag.retriever import FusionRetriever
     from rag.store import FilterExpr, NamedVectorStore
 
@@ -45,6 +47,7 @@ class Corpus:
     ) -> None:
         self.name, self.root, self.store, self.settings = name, root, store, settings
         self._encoder = encoder
+        self._judges: dict[str, Judge] = {}
 
     @classmethod
     def open(
@@ -109,6 +112,7 @@ class Corpus:
         *paths: str | Path,
         metadata: Mapping[str, Any] | None = None,
         remove_missing: bool = False,
+        ocr: bool | None = None,
         progress: Callable[[ProgressEvent], None] | None = None,
         exclude: Sequence[str] = (),
         include: Sequence[str] = (),
@@ -156,6 +160,7 @@ class Corpus:
                 pictures=PictureStore(self.pictures),
                 metadata=metadata,
                 remove_missing=remove_missing,
+                ocr=settings.ocr if ocr is None else ocr,
                 progress=progress,
                 exclude=(self.root, self.root / COLLECTION),
                 patterns=exclude,
@@ -167,6 +172,36 @@ class Corpus:
             if report.sources.changed:
                 self.store.calibrate()
         return named(report)
+
+    def caption(
+        self,
+        *,
+        llm: str | LLM | None = None,
+        model: str = "",
+        filters: str = "",
+        overwrite: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> CaptionReport:
+        """Have the pictures that nobody has described described by a model; nothing else is embedded again.
+
+        `llm` is a multimodal language model (default: the configured one), `model` a captioning checkpoint on this
+        machine instead. `filters` bounds the pictures; `overwrite` describes anew what a model described before. See
+        `ingestion.generated`. Raises InputError where no model is named, LLMError where it fails again and again.
+        """
+        from ingestion.generated import GENERATED, caption_pictures
+        from rag.store.filters import Comparison
+
+        captioner = self._captioner(llm, model)
+        generated = Comparison("caption_source", "=", GENERATED)
+        return caption_pictures(
+            self.store.get_nodes(filters=self._filters(filters, "image"), with_vectors=False),
+            captioner,
+            store=self.store,
+            encoder=self.encoder,
+            known=self.store.get_nodes(filters=generated, with_vectors=False),
+            overwrite=overwrite,
+            progress=progress,
+        )
 
     def add_nodes(self, nodes: Sequence[TextNode], progress: Callable[[int, int], None] | None = None) -> None:
         """Embed LlamaIndex text and image nodes and store them. Node ids must be UUIDs.
@@ -197,19 +232,27 @@ class Corpus:
         fusion: str | None = None,
         threshold: float | None = None,
         terms: Sequence[Term] = (),
+        ranking: RankingOptions | None = None,
     ) -> Hits:
         """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
 
         `terms` are further parts of the question with weights of their own, which may be negative, or the ids of stored
-        nodes ("more like this"). `threshold` leaves out hits of lower confidence. Raises InputError for an empty
+        nodes ("more like this"). `threshold` leaves out hits of lower confidence. `ranking` says what happens after
+        fusion; without it what the settings say (near-duplicates are collapsed). Raises InputError for an empty
         question, FilterError for a filter that cannot match, PictureError for a picture that cannot be opened.
         """
         from rag.question import Question
-        from rag.ranking import to_hits
+        from rag.ranking import RankingOptions, to_hits
 
         question = Question(query, image, tuple(terms))
         retriever = self.as_retriever(
-            k=k, filters=filters, modality=modality, weights=weights, fusion=fusion, threshold=threshold
+            k=k,
+            filters=filters,
+            modality=modality,
+            weights=weights,
+            fusion=fusion,
+            threshold=threshold,
+            ranking=RankingOptions.of(self.settings) if ranking is None else ranking,
         )
         ranked = retriever.rank(question)
         return Hits(to_hits(ranked.nodes), ranked.seconds)
@@ -222,8 +265,12 @@ class Corpus:
         k: int | None = None,
         filters: str = "",
         llm: str | LLM | None = None,
+        ranking: RankingOptions | None = None,
     ) -> Answer:
-        """Answer a question from the documents, with citations. Without an LLM the answer quotes them."""
+        """Answer a question from the documents, with citations. Without an LLM the answer quotes them.
+
+        `ranking` as in `search`.
+        """
         from rag.answer import Answerer
 
         if not question.strip():
@@ -231,7 +278,8 @@ class Corpus:
                 "an empty question", "allowed: words, and with --image FILE a picture beside them", "give QUESTION"
             )
         settings = self.settings
-        hits = self.search(question, image=image, k=settings.passages if k is None else k, filters=filters)
+        count = settings.passages if k is None else k
+        hits = self.search(question, image=image, k=count, filters=filters, ranking=ranking)
         answerer = Answerer(
             self._llm(llm),
             max_pictures=settings.max_pictures,
@@ -241,21 +289,14 @@ class Corpus:
         return answerer.answer(question, hits, passages=self.passages(hits), image=image)
 
     def passages(self, hits: Sequence[Hit]) -> dict[str, str]:
-        """The text of each hit with its neighbours before and after, by hit id; for a picture the text around it."""
-        from llama_index.core.schema import MetadataMode, NodeRelationship, RelatedNodeInfo
+        """The text of each hit, best first, with the passages before and after, by hit id; see `rag.answer.neighbours`.
+
+        No text comes twice: a neighbour that is a hit itself is left to its own place.
+        """
+        from rag.answer.neighbours import with_neighbours
 
         nodes = {node.node_id: node for node in self.store.get_nodes([hit.id for hit in hits], with_vectors=False)}
-        beside: dict[str, list[str]] = {}
-        for id_, node in nodes.items():
-            related = [node.relationships.get(side) for side in (NodeRelationship.PREVIOUS, NodeRelationship.NEXT)]
-            beside[id_] = [info.node_id if isinstance(info, RelatedNodeInfo) else "" for info in related]
-        wanted = sorted({id_ for ids in beside.values() for id_ in ids if id_} - set(nodes))
-        nodes |= {node.node_id: node for node in self.store.get_nodes(wanted, with_vectors=False)}
-        texts = {id_: node.get_content(MetadataMode.NONE) for id_, node in nodes.items()}
-        return {
-            id_: "\n\n".join(text for part in (before, id_, after) if (text := texts.get(part, "")))
-            for id_, (before, after) in beside.items()
-        }
+        return with_neighbours(self.store, [nodes[hit.id] for hit in hits if hit.id in nodes])
 
     def status(self) -> dict[str, Any]:
         """What the collection holds, as `triptych status --json` prints it."""
@@ -293,32 +334,40 @@ class Corpus:
         fusion: str | None = None,
         threshold: float | None = None,
         depth: int | None = None,
+        ranking: RankingOptions | None = None,
     ) -> FusionRetriever:
-        """A LlamaIndex retriever over this corpus."""
+        """A LlamaIndex retriever over this corpus: the fused ranking as it is, unless `ranking` asks for more."""
         from rag.retriever import FusionRetriever
 
         settings = self.settings
+        k = settings.k if k is None else k
         return FusionRetriever(
             self.store,
             self.encoder,
-            similarity_top_k=settings.k if k is None else k,
+            similarity_top_k=k,
             depth=settings.depth if depth is None else depth,
             fusion=fusion or settings.fusion,
             weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),
+            stages=() if ranking is None else ranking.stages(self.store, k, self._judge),
             threshold=settings.threshold if threshold is None else threshold,
         )
 
     def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:
         """A LlamaIndex query engine that sends passages and pictures to a multimodal LLM.
 
+        `retrieval` as in `as_retriever`; `node_postprocessors` are LlamaIndex's, or `rag.answer.neighbours.Neighbours`.
         LlamaIndex sends pictures to chat models only; one that completes text is sent the passages and the captions.
         """
         from llama_index.core.query_engine import RetrieverQueryEngine
 
         model = self._required_llm(llm)
+        postprocessors = retrieval.pop("node_postprocessors", None)
         return RetrieverQueryEngine.from_args(
-            self.as_retriever(**retrieval), llm=model, multimodal=model.metadata.is_chat_model
+            self.as_retriever(**retrieval),
+            llm=model,
+            multimodal=model.metadata.is_chat_model,
+            node_postprocessors=postprocessors,
         )
 
     def as_chat_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseChatEngine:
@@ -357,6 +406,19 @@ class Corpus:
             parts.append(Comparison("modality", "=", modality))
         return And(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
 
+    def _judge(self, name: str) -> Judge:
+        """The reranker `name`, kept for the next question."""
+        if name not in self._judges:
+            if name == "llm":
+                from rag.answer import LLMJudge
+
+                self._judges[name] = LLMJudge(self._required_llm(None), self.settings.token_budget)
+            else:
+                from rag.encoders.cross_encoder import CrossEncoder
+
+                self._judges[name] = CrossEncoder(name, self.settings.device)
+        return self._judges[name]
+
     def _llm(self, llm: str | LLM | None) -> LLM | None:
         from rag.answer import load_llm
 
@@ -370,6 +432,24 @@ class Corpus:
             timeout=settings.llm_timeout,
             multimodal=settings.llm_multimodal,
         )
+
+    def _captioner(self, llm: str | LLM | None, model: str) -> Captioner:
+        if model and llm:
+            raise InputError("both a language model and a captioning model", "allowed: one of them", "leave one out")
+        if model:
+            from rag.encoders.local_captioner import LocalCaptioner
+
+            return LocalCaptioner(model, self.settings.device)
+        from rag.answer.captioner import LLMCaptioner
+
+        found = self._llm(llm)
+        if found is None:
+            raise InputError(
+                "no model that could describe pictures is configured",
+                "allowed: a multimodal language model, or a captioning checkpoint on this machine",
+                "give --llm NAME (and TRIPTYCH_LLM_BASE_URL), or --model FOLDER",
+            )
+        return LLMCaptioner(found, self.settings.picture_bound)
 
     def _required_llm(self, llm: LLM | None) -> LLM:
         found = self._llm(llm)

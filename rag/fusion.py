@@ -24,6 +24,8 @@ Column: TypeAlias = NDArray[np.float64]
 Normalizer: TypeAlias = Callable[[Column], Column]
 
 CALIBRATED = "calibrated"
+TIE = 2e-6
+"""Scores nearer than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
 EQUAL = 1e-5
 """Scores that span less than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
 
@@ -56,6 +58,17 @@ def rrf(scores: Column, k: float = 60.0) -> Column:
     """Return 1 / (k + rank) with 1-based ranks; equal scores share the better rank."""
     ranks = 1 + np.searchsorted(np.sort(-scores), -scores, side="left")
     return np.asarray(1.0 / (k + ranks), dtype=np.float64)
+
+
+def settled(scores: Column) -> Column:
+    """Give scores that only rounding tells apart one value, so that every engine sees the same ties."""
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    apart = -np.diff(falling) > TIE * np.maximum(1.0, np.abs(falling[:-1]))
+    first = np.maximum.accumulate(np.where(np.append(True, apart), np.arange(scores.size), 0))
+    result = np.empty_like(scores)
+    result[order] = falling[first]
+    return result
 
 
 def _equal(scores: Column) -> bool:
@@ -105,5 +118,6 @@ def fuse(
     normalized = np.zeros_like(raw)
     for leg, of_leg in enumerate(normalize):
         rows = present[:, leg]
-        normalized[rows, leg] = of_leg(raw[rows, leg])
+        if rows.any():
+            normalized[rows, leg] = of_leg(settled(raw[rows, leg]))
     return normalized @ weights, normalized

@@ -26,6 +26,7 @@ PAYLOAD_TYPES: Final[Mapping[str, str]] = {
     "caption_source": "keyword",
     "image_uri": "keyword",
     "image_sha256": "keyword",
+    "image_phash": "keyword",
     "width": "integer",
     "height": "integer",
     "content_sha256": "keyword",
@@ -85,6 +86,22 @@ class LegScore:
 
 
 @dataclass(frozen=True)
+class Folded:
+    """A hit that a better one stands for: it is listed there and takes no place of its own."""
+
+    id: str
+    source: str
+    page: int | None
+    image: str
+    """Path or URL of the picture; empty for a passage."""
+    score: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The folded hit as the command line prints it."""
+        return {"id": self.id, "source": self.source, "page": self.page, "image": self.image, "score": self.score}
+
+
+@dataclass(frozen=True)
 class Hit:
     """One ranked passage or picture."""
 
@@ -104,6 +121,10 @@ class Hit:
     legs: Mapping[Leg, LegScore] = field(default_factory=dict)
     adjustments: Mapping[str, float] = field(default_factory=dict)
     """What stages after fusion added to the score; with the legs' contributions it adds up to `score`."""
+    similar: tuple[Folded, ...] = ()
+    """Near-duplicates of this hit, best first."""
+    grouped: tuple[Folded, ...] = ()
+    """Further hits of the same document, best first, where hits are grouped by document."""
     confidence: float | None = None
     """Estimated chance, from 0 to 1, that the hit is relevant; None where the fusion was not `calibrated`."""
 
@@ -123,6 +144,8 @@ class Hit:
             "metadata": dict(self.metadata),
             "legs": {leg: score.to_json() for leg, score in self.legs.items()},
             "adjustments": dict(self.adjustments),
+            "similar": [folded.to_json() for folded in self.similar],
+            "grouped": [folded.to_json() for folded in self.grouped],
             "confidence": self.confidence,
         }
 

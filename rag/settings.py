@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     language: str = ""
     """Of the documents, for stems and stop words; empty for the collection's own, english for a new one."""
 
+    ocr: bool = False
+    """Whether the words in pictures and on scanned pages are read at ingestion; needs the extra `[ocr]`."""
     reader_workers: int | None = Field(default=None, ge=0)
     """Processes that parse files; unset for as many as help, 0 to parse in the run's own process, without limits."""
     reader_timeout: float = Field(default=300.0, gt=0)
@@ -84,6 +86,12 @@ class Settings(BaseSettings):
     fusion: str = "calibrated"
     weights: dict[Leg, float] = Field(default_factory=dict)
     """Weight per leg; legs not named weigh 1."""
+    collapse: bool = True
+    """Whether `search` and `ask` fold near-duplicates into the best of them."""
+    rerank: str = ""
+    """`llm`, or the folder or Hugging Face id of a cross-encoder; empty for none."""
+    rerank_depth: int = Field(default=50, ge=1)
+    """Hits that are reranked."""
     threshold: float = Field(default=0.0, ge=0, le=1)
     """Confidence below which a hit is left out."""
 

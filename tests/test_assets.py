@@ -12,6 +12,7 @@ from PIL import Image
 
 from ingestion.assets import PictureStore
 from rag.errors import PictureError, StoreError
+from rag.pictures import open_picture
 
 
 def encoded(kind: str, mode: str = "RGB", **save: object) -> bytes:
@@ -41,11 +42,12 @@ def test_other_formats_become_png(tmp_path: Path, mode: str):
         assert (image.format, image.size) == ("PNG", (20, 30))
 
 
-def test_a_conversion_keeps_the_grays_of_16_bits(tmp_path: Path):
+def test_a_conversion_stores_exactly_what_the_encoder_sees(tmp_path: Path):
     buffer = BytesIO()
     Image.new("I;16", (4, 4), 40000).save(buffer, "TIFF")
-    with Image.open(PictureStore(tmp_path).put(buffer.getvalue()).path) as image:
-        assert image.getpixel((0, 0)) == 40000
+    stored = PictureStore(tmp_path).put(buffer.getvalue())
+    with Image.open(stored.path) as image:
+        assert image.tobytes() == open_picture(buffer.getvalue()).tobytes()
 
 
 def test_a_conversion_turns_the_picture_upright(tmp_path: Path):

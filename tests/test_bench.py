@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 from rag.cli import cli
 
+MEASURED = {f"{name} {p}" for name in ("one leg", "fused", "fused with filter") for p in ("p50", "p95")}
+
 
 @pytest.mark.parametrize(
     ("arguments", "what", "names"),
@@ -18,6 +20,8 @@ from rag.cli import cli
             {"texts", "texts one by one", "pictures", "pictures one by one"},
         ),
         (["search", "--runs", "1"], "milliseconds", {"p50", "p95"}),
+        (["search", "--points", "120", "--questions", "2"], "milliseconds", MEASURED),
+        (["search", "--points", "120", "--questions", "2"], "recall@10", {"image", "caption", "text", "fused"}),
         (["ingest", "--encoder", "fake"], "per_second", {"files", "pages", "pictures", "nodes"}),
     ],
 )

@@ -31,6 +31,10 @@ HIT_KEYS = {
     "section",
     "metadata",
     "legs",
+    "adjustments",
+    "similar",
+    "grouped",
+    "confidence",
 }
 
 

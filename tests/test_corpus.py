@@ -93,10 +93,9 @@ def test_memory_gives_the_same_hits_as_the_embedded_engine(folder, tmp_path, cor
 def test_a_passage_is_given_with_its_neighbours_and_a_picture_with_the_words_around_it(corpus):
     hits = corpus.search("blue sea at noon", k=10)
     sea = next(hit for hit in hits if hit.caption == "The blue sea at noon")
-    around = corpus.passages(hits)
-    assert "painted red in spring" in around[sea.id]
+    assert "painted red in spring" in corpus.passages([sea])[sea.id]
     doors = next(hit for hit in hits if hit.modality == "text" and "painted red" in hit.text)
-    assert "need lime" in around[doors.id]
+    assert "need lime" in corpus.passages([doors])[doors.id]
 
 
 def test_ask_sends_passages_and_pictures_to_the_model_and_checks_its_citations(corpus):

@@ -19,8 +19,10 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "evaluation.md",
+    ROOT / "docs" / "ranking.md",
     ROOT / "docs" / "ingestion.md",
     ROOT / "docs" / "llama-index.md",
+    ROOT / "docs" / "filters.md",
 ]
 
 

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from rag import pictures
 from rag.encoders import preprocess
 from rag.encoders.preprocess import CLIP, PixelRecipe, to_pixels
 from rag.errors import PictureError
 from rag.pictures import open_picture
+from rag.pictures import opening as pictures
 
 GOLDEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "clip-golden"
 NAMES = ("123_456", "208_495", "321_421", "389_535", "416_264", "456_123", "524_316")

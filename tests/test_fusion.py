@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rag.errors import InputError
-from rag.fusion import CALIBRATED, NORMALIZERS, fuse, normalizers
+from rag.fusion import CALIBRATED, NORMALIZERS, fuse, normalizers, settled
 from rag.schema import Scale
 
 SCALE = Scale(zero=0.25, slope=2.0)
@@ -94,6 +94,15 @@ def test_under_zscore_a_leg_that_is_absent_counts_as_an_average_one(column, weig
     raw[-2:] = np.nan
     without, _ = fuse(raw, np.array([weight]), [normalizer("zscore")])
     assert with_average[-1] == pytest.approx(without[-1], abs=1e-9)
+
+
+@given(column=scores, noise=st.integers(0, 2**32 - 1))
+def test_what_only_rounding_tells_apart_is_equal_and_nothing_else_moves(column, noise):
+    jitter = np.random.default_rng(noise).uniform(-3e-7, 3e-7, column.size)
+    found = settled(column + jitter)
+    assert found == pytest.approx(column, abs=1e-5)
+    equal = column[:, None] == column[None, :]
+    assert ((found[:, None] == found[None, :]) == equal).all()
 
 
 @given(weight=st.floats(0.01, 5))

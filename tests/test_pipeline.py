@@ -179,7 +179,7 @@ def fill(world: World) -> World:
     write(world.folder / "b.txt", "Plain words.")
     write(world.folder / "c.png", png("blue"))
     write(world.folder / "c.txt", "A blue box")
-    write(world.folder / "d.xlsx", "x")
+    write(world.folder / "d.xyz", "x")
     write(world.folder / ".hidden.txt", "unseen")
     return world
 
@@ -192,7 +192,7 @@ def test_a_folder_is_ingested_and_every_file_accounted_for(filled: World):
     report = filled.run()
     assert counts(report) == {"added": 3, "skipped": 1}
     assert (report.texts, report.images) == (3, 2)
-    assert [(Path(skip.source).name, skip.reason) for skip in report.skips] == [("d.xlsx", "no reader for .xlsx")]
+    assert [(Path(skip.source).name, skip.reason) for skip in report.skips] == [("d.xyz", "no reader for .xyz")]
     assert {Path(part.source).name: part.reason for part in report.parts} == {
         "c.txt": "the caption of c.png",
         "red.png": "part of a.md, which shows it",
@@ -399,7 +399,7 @@ def test_paths_that_do_not_exist_are_refused_before_anything_is_done(quick: Worl
 
 
 def test_a_folder_without_anything_readable_is_refused_in_one_line(quick: World):
-    write(quick.folder / "empty/d.xlsx", "x")
+    write(quick.folder / "empty/d.xyz", "x")
     with pytest.raises(InputError, match="nothing readable") as caught:
         quick.run(quick.folder / "empty")
     assert "\n" not in str(caught.value)
@@ -482,6 +482,23 @@ def test_progress_counts_every_file_to_the_end(quick: World):
     assert [event.done for event in events] == list(range(1, 5))
     assert events[-1].total == 4
     assert sorted(event.outcome for event in events) == ["added"] * 3 + ["skipped"]
+
+
+def test_a_renamed_file_is_a_new_source_and_its_old_name_goes_when_asked(filled: World):
+    filled.run()
+    (filled.folder / "b.txt").rename(filled.folder / "z.txt")
+    report = filled.run(remove_missing=True)
+    assert (report.sources.added, report.sources.removed, report.sources.unchanged) == (1, 1, 2)
+    assert [node.text for node in filled.nodes("z.txt")] == ["Plain words."]
+    assert filled.nodes("b.txt") == []
+
+
+def test_files_of_the_same_content_are_sources_of_their_own(filled: World):
+    write(filled.folder / "copy.txt", "Plain words.")
+    filled.run()
+    (one,), (other,) = filled.nodes("b.txt"), filled.nodes("copy.txt")
+    assert one.text == other.text
+    assert one.node_id != other.node_id
 
 
 def test_with_reader_processes_the_outcome_is_the_same_point_by_point(filled: World):

@@ -145,3 +145,117 @@ def test_lines_in_larger_letters_are_headings_and_wrapped_lines_are_joined(tmp_p
         ("paragraph", "The lamp is lit every evening, one hour before the sun goes down, by the keeper."),
     ]
     assert blocks[1].section == ("The lamp",)
+
+
+def test_columns_are_read_one_after_the_other(tmp_path: Path):
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    canvas.setFont("Helvetica", 10)
+    canvas.drawString(
+        72, 780, "A line that goes across both of the columns, from the left margin to the right one of all."
+    )
+    for row in range(6):
+        canvas.drawString(72, 750 - 14 * row, f"left column of the page, its row {row},")
+        canvas.drawString(320, 750 - 14 * row, f"right column of the page, its row {row},")
+    canvas.save()
+    text = " ".join(block.text for block in read(tmp_path / "a.pdf").blocks)
+    assert text.index("both of the columns") < text.index("left column of the page, its row 0")
+    assert text.index("left column of the page, its row 5") < text.index("right column of the page, its row 0")
+
+
+def test_a_ruled_table_is_a_line_a_row(tmp_path: Path):
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    canvas.grid([72, 172, 272, 372], [700, 680, 650, 630])
+    for top, row in (
+        (686, ("Month", "Rain", "Sun")),
+        (669, ("May", "12 mm", "long")),
+        (636, ("June", "3 mm", "longer")),
+    ):
+        for column, cell in enumerate(row):
+            canvas.drawString(76 + 100 * column, top, cell)
+    canvas.drawString(176, 656, "measured")
+    canvas.save()
+    blocks = read(tmp_path / "a.pdf").blocks
+    assert [(block.kind, block.text) for block in blocks] == [
+        ("table", "Month | Rain | Sun\nMay | 12 mm measured | long\nJune | 3 mm | longer")
+    ]
+
+
+def test_a_drawing_is_a_picture_with_its_labels_and_its_caption(tmp_path: Path):
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    canvas.setFillColor("red")
+    for number in range(6):
+        canvas.circle(120 + 40 * number, 600 + 10 * number, 20, fill=1)
+    canvas.setFillColor("black")
+    canvas.drawString(110, 570, "May")
+    lines(canvas, 520, "Figure 2. Drops that fell.")
+    lines(canvas, 300, "Text that is far from the drawing stays text.")
+    canvas.save()
+    document = read(tmp_path / "a.pdf")
+    (picture,) = document.pictures
+    assert (picture.caption, picture.ocr) == ("Figure 2. Drops that fell.", "May")
+    assert [block.text for block in document.blocks] == [
+        *("Figure 2. Drops that fell.", "Text that is far from the drawing stays text.")
+    ]
+
+
+def test_frames_and_rules_are_no_pictures(tmp_path: Path):
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    canvas.line(72, 800, 520, 800)
+    canvas.roundRect(72, 600, 400, 100, 10)
+    lines(canvas, 680, "A note in a frame is text, whatever corners the frame has.", "It goes on.")
+    canvas.save()
+    document = read(tmp_path / "a.pdf")
+    assert document.pictures == ()
+    assert "A note in a frame" in document.blocks[0].text
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_picture_is_kept_as_the_page_shows_it(tmp_path: Path, turn: int):
+    canvas = Canvas(str(tmp_path / "a.pdf"), pagesize=(400, 400))
+    canvas.setPageRotation(turn)
+    canvas.drawImage(chart("red"), 100, 100, 120, 80)
+    canvas.save()
+    (picture,) = read(tmp_path / "a.pdf").pictures
+    with Image.open(BytesIO(picture.data)) as shown:
+        flat = shown.convert("RGB")
+    # The chart is red in its upper left: pages turn clockwise.
+    x, y = {0: (0.2, 0.3), 90: (0.7, 0.2), 180: (0.8, 0.7), 270: (0.3, 0.8)}[turn]
+    assert flat.size == ((120, 80) if turn % 180 == 0 else (80, 120))
+    assert flat.getpixel((int(x * flat.width), int(y * flat.height))) == (255, 0, 0)
+
+
+def test_strips_of_a_picture_are_that_picture(tmp_path: Path):
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    for number in range(4):
+        canvas.drawImage(chart("red", size=(240, 64)), 72, 600 - 64 * number, 240, 64)
+    canvas.save()
+    document = read(tmp_path / "a.pdf")
+    assert len(document.pictures) == 1
+    assert [str(warning) for warning in document.warnings] == [
+        "3 pictures: strips or parts of a picture that is kept whole"
+    ]
+
+
+def test_running_heads_are_kept_once_and_counted(tmp_path: Path):
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    for number in range(4):
+        canvas.drawString(72, 810, f"The rain report, part {number}")
+        canvas.drawString(72, 600, f"Words of page {'abcd'[number]}.")
+        canvas.drawString(300, 30, str(number + 1))
+        canvas.showPage()
+    canvas.save()
+    document = read(tmp_path / "a.pdf")
+    text = "\n".join(block.text for block in document.blocks)
+    assert text.count("rain report") == 1
+    assert [f"page {page}." in text for page in "abcd"] == [True] * 4
+    assert [warning.what for warning in document.warnings] == ["7 lines"]
+
+
+def test_a_scan_is_a_picture_and_says_that_its_words_were_not_read(tmp_path: Path):
+    canvas = Canvas(str(tmp_path / "a.pdf"), pagesize=(200, 200))
+    canvas.drawImage(chart("red", "JPEG", (400, 400)), 0, 0, 200, 200)
+    canvas.save()
+    document = read(tmp_path / "a.pdf")
+    assert len(document.pictures) == 1
+    assert [warning.what for warning in document.warnings] == ["page 1"]
+    assert "OCR is off" in document.warnings[0].reason

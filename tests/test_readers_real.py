@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import warnings
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from ingestion.readers import image, read, reader_name
-from rag.errors import SourceError, TriptychError
+from ingestion.readers import read, reader_name
+from rag.errors import TriptychError
 
+ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -41,10 +44,20 @@ def test_every_real_document_is_read_or_refused_in_one_line():
                 continue
             outcomes["read"] += 1
             outcomes["pictures"] += len(document.pictures)
-    assert refused == {"2206.01062_pg3.pdf", "libreoffice-writer-password.pdf", "unreadablemetadata.pdf"}
+            outcomes["left out"] += sum(document.left_out.values())
+    old = {
+        "greek_heading_styles.doc",
+        "legacy_sample.doc",
+        "legacy_sample.ppt",
+        "msg_simple.msg",
+        "msg_with_attachment.msg",
+    }
+    assert refused == {"2206.01062_pg3.pdf", "libreoffice-writer-password.pdf", "unreadablemetadata.pdf", *old}
     assert outcomes["lines of messages"] == len(refused)
     assert outcomes["read"] > 300
-    assert outcomes["pictures"] >= 100
+    # The left-out ones are spacers, 16-pixel icons, single colours and strips that were joined.
+    assert outcomes["pictures"] >= 85
+    assert outcomes["pictures"] + outcomes["left out"] >= 100
 
 
 def test_every_figure_of_a_real_course_is_found_with_its_words():
@@ -58,7 +71,7 @@ def test_every_figure_of_a_real_course_is_found_with_its_words():
         # Some alt texts of the list run on into the text, where more than the alt text stands in the braces.
         alt = re.split(r"'\s*[.}]", figure["alt"])[0]
         document = read_docs[figure["doc"]]
-        if not path.is_file() or path.suffix == ".svg":
+        if not path.is_file():
             assert any(path.name in warning.what for warning in document.warnings)
             assert any(alt in block.text for block in document.blocks if block.kind == "caption")
             continue
@@ -68,25 +81,51 @@ def test_every_figure_of_a_real_course_is_found_with_its_words():
     assert looked_for >= 75
 
 
+READ_HOSTILE = """
+import json, sys, warnings
+from pathlib import Path
+from ingestion.readers import image
+from rag.errors import SourceError
+warnings.simplefilter("error")
+root, outcomes = Path(sys.argv[1]), {}
+for line in (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines():
+    path = root / json.loads(line)["file"]
+    try:
+        picture = image.read(path, path.parent).pictures[0]
+        outcomes[path.name] = [picture.width, picture.height]
+    except SourceError as exc:
+        assert str(exc).count(chr(10)) == 0
+        outcomes[path.name] = None
+# Not ru_maxrss: that still holds what the process was before it became this one.
+status = Path("/proc/self/status")
+told = status.read_text().splitlines() if status.is_file() else []
+peak = next((int(line.split()[1]) for line in told if line.startswith("VmHWM")), 0)
+print(json.dumps({"outcomes": outcomes, "peak": peak}))
+"""
+MAX_PEAK = 400 * 1024
+"""KiB for all of them in one process; 201 MiB were measured, of which the libraries take 70."""
+
+
 @pytest.mark.slow
-def test_hostile_pictures_end_as_the_manifest_says():
+def test_hostile_pictures_end_as_the_manifest_says_within_a_memory_bound():
     root = folder("hostile-images")
     entries = [json.loads(line) for line in (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    done = subprocess.run(
+        [sys.executable, "-c", READ_HOSTILE, str(root)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    found = json.loads(done.stdout)
     disagreed = set()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for entry in entries:
-            path = root / entry["file"]
-            try:
-                (picture,) = image.read(path, path.parent).pictures
-                outcome = True
-                # Pillow turns TIFF files itself when it opens them.
-                turned = entry["orientation"] in (5, 6, 7, 8) and entry["format"] != "TIFF"
-                size = entry["size"][::-1] if turned else entry["size"]
-                assert [picture.width, picture.height] == size, entry
-            except SourceError:
-                outcome = False
-            if outcome != bool(entry["loads"]):
-                disagreed.add(path.name)
+    for entry in entries:
+        name = Path(entry["file"]).name
+        size = found["outcomes"][name]
+        if (size is not None) != bool(entry["loads"]):
+            disagreed.add(name)
+        elif size is not None:
+            # Pillow turns TIFF files itself when it opens them.
+            turned = entry["orientation"] in (5, 6, 7, 8) and entry["format"] != "TIFF"
+            assert size == (entry["size"][::-1] if turned else entry["size"]), entry
     # It ends after its pixels: Pillow raises once and then shows it. Here, as in the encoder, it is damaged.
     assert disagreed == {"truncated_end_chunk.png"}
+    assert "Warning" not in done.stderr
+    # 0 where the system does not tell, as on macOS.
+    assert found["peak"] < MAX_PEAK

@@ -70,12 +70,8 @@ def redirect(to: str) -> Answer:
     return answer(b"", 302, Location=to)
 
 
-def resolver(
-    table: dict[str, Sequence[str]], asked: list[str] | None = None
-) -> Callable[[str, int, float], Sequence[str]]:
+def resolver(table: dict[str, Sequence[str]]) -> Resolver:
     def resolve(host: str, port: int, seconds: float) -> Sequence[str]:
-        if asked is not None:
-            asked.append(host)
         return table[host] if host in table else resolved(host, port, seconds)
 
     return resolve

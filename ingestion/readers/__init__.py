@@ -17,18 +17,30 @@ from types import ModuleType
 from typing import Final
 
 from ingestion.document import ParsedDocument
+from ingestion.junk import without_junk
+from ingestion.ocr import with_drawn_words
 from rag.errors import SourceError
 
 __all__ = ["READERS", "linked_files", "read", "reader_name"]
 
 _SUFFIXES: Final = {
-    "text": ".txt .text .rst .adoc .asciidoc",
+    "text": ".txt .text .log",
+    "rst": ".rst .rest",
+    "asciidoc": ".adoc .asciidoc",
     "markdown": ".md .markdown .mdown .mkd .rmd .qmd",
     "html": ".html .htm .xhtml",
     "pdf": ".pdf",
-    "docx": ".docx .docm .dotx",
-    "pptx": ".pptx .pptm .ppsx .potx",
-    "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .tif .tiff .bmp .dib .avif .jp2 .ppm .pgm .pbm .pnm",
+    "docx": ".docx .docm .dotx .dotm",
+    "pptx": ".pptx .pptm .ppsx .ppsm .potx .potm",
+    "xlsx": ".xlsx .xlsm .xltx .xltm",
+    "odf": ".odt .ott .odp .otp .ods .ots",
+    "epub": ".epub",
+    "csv": ".csv .tsv .tab",
+    "eml": ".eml .mht .mhtml",
+    "ipynb": ".ipynb",
+    "legacy": ".doc .dot .xls .xlt .ppt .pps .pot .msg .xlsb",
+    "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .avif .heic .heif .svg .svgz "
+    ".tif .tiff .bmp .dib .jp2 .ppm .pgm .pbm .pnm",
 }
 READERS: Final = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 """Suffix (lower case, with the dot) -> the module of this package that reads it."""
@@ -40,8 +52,14 @@ _DEFECTS: Final = (
 )
 
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How compound files begin: Office documents up to 2003, and encrypted ones of any year."""
+_PACKAGED: Final = ("pdf", "docx", "pptx", "xlsx", "odf", "epub", "legacy")
 _PICTURE_HEADS: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*")
-_ZIP_PARTS: Final = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx"}
+_ZIP_PARTS: Final = {
+    **{"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"},
+    **{"META-INF/container.xml": "epub", "content.xml": "odf"},
+}
+_PICTURE_BRANDS: Final = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
 
 
 def reader_name(path: Path) -> str | None:
@@ -57,7 +75,7 @@ def read(path: Path, root: Path | None = None) -> ParsedDocument:
     """
     with _told(path):
         result: ParsedDocument = _reader(path).read(path, _root(path, root))
-        return result
+        return with_drawn_words(without_junk(result))
 
 
 def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:
@@ -97,21 +115,23 @@ def _reader(path: Path) -> ModuleType:
 
 def _sniff(path: Path, head: bytes, named: str | None) -> str | None:
     """The reader that the first bytes ask for, where they are unmistakable."""
-    if head.startswith(_PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+    if _is_picture(head):
         return "image"
     if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"%PDF-"):
         return "pdf"
-    if head.startswith(b"PK\x03\x04"):
-        return _office_kind(path) or named
-    if named in ("docx", "pptx") and head.startswith(_OLE):
-        raise SourceError(
-            f"{path} is encrypted or an old binary Office file",
-            "unencrypted .docx and .pptx are allowed",
-            "save it anew",
-        )
-    if named in ("pdf", "docx", "pptx") and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+    if head.startswith((b"PK\x03\x04", _OLE)):
+        return "legacy" if head.startswith(_OLE) else _office_kind(path) or named
+    if named in _PACKAGED and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "html"
+    if named == "legacy" and head.startswith(b"MIME-Version:"):
+        return "eml"
     return None
+
+
+def _is_picture(head: bytes) -> bool:
+    if head.startswith(_PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return True
+    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
 
 
 def _office_kind(path: Path) -> str | None:

@@ -7,16 +7,16 @@ import binascii
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-from ingestion.document import Block, BlockKind, Item, Omission, ParsedDocument, Picture, Section, one_line, tidy
+from ingestion.captions import worded
+from ingestion.document import Block, BlockKind, Item, Omission, ParsedDocument, Section, one_line, tidy
 from ingestion.picture import inspect
+from ingestion.readers._emf import unwrapped
 from rag.errors import PictureError
-
-TINY: Final = 16
-"""Pictures below this many pixels on a side, and without words, are spacers, bullets and trackers."""
 
 CAPTION_LABEL: Final = re.compile(
     r"(?:fig(?:ure|\.)?|abb(?:ildung|\.)?|photo|plate|chart|image|diagram|map)\s*\.?\s*\d[\w.\-–]*", re.I
@@ -59,9 +59,9 @@ class Builder:
         self._headings.clear()
 
     def text(self, text: str, kind: BlockKind = "paragraph") -> None:
-        """Add text; blank text is nothing. Code keeps its indentation."""
+        """Add text; blank text is nothing. Code and items of lists keep their indentation."""
         text = tidy(text)
-        if kind != "code":
+        if kind not in ("code", "list"):
             text = text.lstrip()
         if text:
             self.items.append(Block(text, self.section, self.page, kind))
@@ -70,27 +70,19 @@ class Builder:
         """Note something that could not be kept."""
         self.warnings.append(Omission(what, one_line(reason)))
 
-    def picture(self, data: bytes, name: str, alt: str = "", caption: str = "", *, drop_tiny: bool = True) -> bool:
-        """Add a picture that decodes, or note why it does not and keep its words. Returns whether it was added."""
+    def picture(self, data: bytes, name: str, alt: str = "", caption: str = "") -> bool:
+        """Add a picture that decodes, or note why it does not and keep its words. Returns whether it was added.
+
+        Whether it shows anything is judged afterwards, the same for all formats: see `ingestion.junk`.
+        """
         alt, caption = one_line(alt), one_line(caption)
+        data = unwrapped(data)
         try:
-            info = inspect(data)
+            picture = worded(data, inspect(data), alt, caption)
         except PictureError as exc:
             self.lost_picture(name, exc.given, alt, caption)
             return False
-        if drop_tiny and not (alt or caption) and min(info.width, info.height) < TINY:
-            self.junk(f"smaller than {TINY} pixels and without words")
-            return False
-        source = "caption" if caption else "alt" if alt else ""
-        self.items.append(
-            Picture(
-                *(data, info.mime, info.width, info.height, alt, caption),
-                caption_source=source,  # type: ignore[arg-type]
-                section=self.section,
-                page=self.page,
-                name=name,
-            )
-        )
+        self.items.append(replace(picture, section=self.section, page=self.page, name=name))
         return True
 
     def junk(self, reason: str) -> None:
@@ -132,6 +124,7 @@ class Builder:
             self.omit(f"{count} picture{'s' if count > 1 else ''}", reason)
         return ParsedDocument(
             *(one_line(title), mime, tuple(self.items), dict(metadata or {}), tuple(self.warnings)),
+            left_out=dict(self._junk),
             linked=tuple(dict.fromkeys(self.linked)),
         )
 

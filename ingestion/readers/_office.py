@@ -1,4 +1,4 @@
-"""What Word and PowerPoint files share: opening the package safely, and the errors of damaged ones."""
+"""What Word, PowerPoint and Excel files share: opening the package safely, charts, and the errors of damaged ones."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from typing import Any, Final
 
 from lxml import etree
 
+from ingestion.document import one_line
+from ingestion.readers import _zip
+from ingestion.readers._builder import Builder
+from ingestion.readers._tables import add_table
 from rag.errors import SourceError
 
-MAX_UNPACKED: Final = 1 << 30
-"""Bytes. An Office file that unpacks to more is a bomb, or a film."""
-
-# What python-docx, python-pptx, zipfile and lxml were seen to raise on damaged packages, besides OSError.
+# What python-docx, python-pptx, openpyxl, zipfile and lxml were seen to raise on damaged packages, besides OSError.
 DAMAGED: Final = (
-    *(OSError, LookupError, ValueError, AttributeError, TypeError, AssertionError, RuntimeError, EOFError),
+    *(OSError, LookupError, ValueError, AttributeError, TypeError, AssertionError, RuntimeError, EOFError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, etree.LxmlError),
 )
 
-
+A: Final = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+C: Final = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+R: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _STRICT: Final = b"http://purl.oclc.org/ooxml/"
+_MAX_POINTS: Final = 2000
+_PLOT: Final = re.compile(r"(area|line|stock|radar|scatter|pie|doughnut|bar|surface|bubble)(?:3D)?Chart")
 
 
 def open_package(path: Path, opener: Callable[[Any], Any]) -> Any:
     """The package that `opener` makes of `path`.
 
-    Raises SourceError where it is encrypted or unpacks to too much, one of DAMAGED or the opener's own errors where it
-    is damaged.
+    Raises SourceError where it is encrypted, unpacks to too much or declares XML entities, one of DAMAGED or the
+    opener's own errors where it is damaged.
     """
-    with zipfile.ZipFile(path) as archive:
-        if any(info.flag_bits & 1 for info in archive.infolist()):
-            raise SourceError(f"{path} is encrypted", "unencrypted files are read", "save it without a password")
-        unpacked = sum(info.file_size for info in archive.infolist())
+    with _zip.opened(path) as archive:
+        _zip.refuse_doctypes(archive, path)
         strict = "_rels/.rels" in archive.namelist() and _STRICT in archive.read("_rels/.rels")
-    if unpacked > MAX_UNPACKED:
-        raise SourceError(f"{path} unpacks to {unpacked} bytes", f"at most {MAX_UNPACKED} are allowed", "split it")
     return opener(_transitional(path) if strict else str(path))
 
 
@@ -47,7 +48,7 @@ def _transitional(path: Path) -> BytesIO:
     """A copy of a Strict Open XML package with the namespaces of the Transitional form, which is all the libraries
     know."""
     copy = BytesIO()
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as target:
         for info in source.infolist():
             data = source.read(info)
             if info.filename.endswith((".xml", ".rels")):
@@ -67,9 +68,67 @@ def core_metadata(properties: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key in ("title", "author", "subject", "keywords", "language"):
         try:
-            value = getattr(properties, key)
+            value = getattr(properties, key.replace("author", "creator") if not hasattr(properties, key) else key)
         except DAMAGED:
             continue
         if value and str(value).strip():
             found[key] = str(value).strip()
     return found
+
+
+def add_chart(builder: Builder, space: Any) -> None:
+    """A chart as a table, from what its part remembers of the data: its title, then a line for each category.
+
+    `space`: the root of the chart part. The libraries know only some kinds of plot; the cached points are the same
+    for all.
+    """
+    title = one_line("".join(t.text or "" for t in space.iterfind(f"{C}chart/{C}title//{A}t")))
+    titles = [one_line("".join(t.text or "" for t in axis.iter(f"{A}t"))) for axis in space.iter(f"{C}title")]
+    axes = ", ".join(dict.fromkeys(name for name in titles if name and name != title))
+    names: list[str] = []
+    columns: list[dict[int, str]] = []
+    categories: dict[int, str] = {}
+    for number, series in enumerate(space.iter(f"{C}ser"), 1):
+        names.append(" ".join(_points(series.find(f"{C}tx")).values()) or f"Series {number}")
+        categories |= _points(series.find(f"{C}cat")) or _points(series.find(f"{C}xVal"))
+        columns.append(_points(series.find(f"{C}val")) or _points(series.find(f"{C}yVal")))
+    indexes = sorted({*categories, *(index for column in columns for index in column)})
+    rows = [["", *names]] if indexes else []
+    rows += [
+        [categories.get(index, str(index + 1)), *(column.get(index, "") for column in columns)] for index in indexes
+    ]
+    plots = (_PLOT.fullmatch(plot.tag.removeprefix(C)) for plot in space.iterfind(f"{C}chart/{C}plotArea/{C}*"))
+    kinds = [f"{plot[1]} chart" for plot in plots if plot]
+    told = " – ".join(filter(None, (title, axes)))
+    kind = ", ".join(dict.fromkeys(kinds))
+    add_table(builder, rows, f"{told} ({kind})" if told and kind else told or kind)
+
+
+def _points(source: Any | None) -> dict[int, str]:
+    """The cached points of a reference or a literal by their index."""
+    if source is None:
+        return {}
+    found: dict[int, str] = {}
+    for point in source.iter(f"{C}pt"):
+        index, value = point.get("idx", "0"), point.findtext(f"{C}v") or ""
+        if index.isdigit() and len(found) < _MAX_POINTS:
+            text = _number(value)
+            found[int(index)] = f"{found[int(index)]} {text}" if int(index) in found else text
+    direct = source.findtext(f"{C}v")
+    return found or ({0: direct} if direct else {})
+
+
+def _number(value: str) -> str:
+    """7.4999999999 as 7.5; anything else as it stands."""
+    try:
+        return f"{float(value):.10g}" if re.fullmatch(r"-?\d+\.\d{9,}(?:[eE][-+]?\d+)?", value) else value
+    except ValueError:
+        return value
+
+
+def add_diagram(builder: Builder, data: Any) -> None:
+    """The words of a SmartArt diagram, from the root of its data part, as a list in the order of its points."""
+    for point in data.iter("{http://schemas.openxmlformats.org/drawingml/2006/diagram}pt"):
+        for paragraph in point.iter(f"{A}p"):
+            words = one_line("".join(t.text or "" for t in paragraph.iter(f"{A}t")))
+            builder.text(f"- {words}" if words else "", "list")

@@ -1,4 +1,8 @@
-"""Web pages: headings, paragraphs, lists, tables, code and pictures with their captions; without menus and scripts."""
+"""Web pages: headings, paragraphs, lists, tables, code and pictures with their captions; without menus and scripts.
+
+Books, notebooks, e-mail and Markdown are read by it too: what differs is only where their pictures lie, which `show`
+knows.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,22 @@ import re
 import warnings
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString, PreformattedString
 from bs4.exceptions import ParserRejectedMarkup
 
 from ingestion.document import BlockKind, ParsedDocument, one_line
-from ingestion.readers._builder import Builder, resolve_link
+from ingestion.readers._builder import Builder
+from ingestion.readers._html_pictures import Show, addresses, as_img, linked_in, local
+from ingestion.readers._links import address_suffix
+from ingestion.readers._tables import Cell, add_table, spread
 from rag.errors import SourceError
 
 _NOISE: Final = (
     *("script", "style", "noscript", "template", "nav", "svg", "iframe", "object", "embed", "audio", "video", "canvas"),
-    *("button", "select", "input", "dialog", "head", "map"),
+    *("button", "select", "dialog", "head", "map"),
 )
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS: Final = frozenset(
@@ -36,9 +43,9 @@ def read(path: Path, root: Path) -> ParsedDocument:
     """Raises SourceError where the file cannot be opened."""
     soup = _soup(path)
     builder = Builder()
-    metadata = _metadata(soup)
-    title = one_line(soup.title.get_text(" ")) if soup.title else ""
-    add_html(soup, builder, path.parent, root)
+    metadata = metadata_of(soup)
+    title = title_of(soup)
+    add_html(soup, builder, local(builder, path.parent, root))
     if not title:
         title = next((block.text for block in builder.items if getattr(block, "kind", "") == "heading"), path.stem)  # type: ignore[union-attr]
     return builder.document(title, "text/html", metadata)
@@ -47,12 +54,6 @@ def read(path: Path, root: Path) -> ParsedDocument:
 def linked(path: Path, root: Path) -> tuple[Path, ...]:
     """The local pictures that the page shows."""
     return linked_in(_soup(path), path.parent, root)
-
-
-def linked_in(soup: BeautifulSoup, base: Path, root: Path) -> tuple[Path, ...]:
-    """The local pictures among the `img` elements of `soup`."""
-    found = (resolve_link(source_of(img), base, root) for img in soup.find_all("img"))
-    return tuple(path for path in found if isinstance(path, Path))
 
 
 def parse(markup: str | bytes) -> BeautifulSoup:
@@ -72,7 +73,14 @@ def _soup(path: Path) -> BeautifulSoup:
         raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
 
 
-def _metadata(soup: BeautifulSoup) -> dict[str, Any]:
+def title_of(soup: BeautifulSoup) -> str:
+    """The title of the page; empty where it has none. (A drawing in the page may have one of its own.)"""
+    title = soup.head.title if soup.head is not None else None
+    return one_line(title.get_text(" ")) if title is not None else ""
+
+
+def metadata_of(soup: BeautifulSoup) -> dict[str, Any]:
+    """Description, author, keywords, date and language of the page, as far as told."""
     found: dict[str, Any] = {}
     for name in ("description", "author", "keywords", "date"):
         tag = soup.find("meta", attrs={"name": name})
@@ -83,34 +91,31 @@ def _metadata(soup: BeautifulSoup) -> dict[str, Any]:
     return found
 
 
-def add_html(soup: BeautifulSoup, builder: Builder, base: Path, root: Path) -> None:
-    """Add the content of `soup` to `builder`; relative pictures are looked for in the folder `base`, under `root`."""
-    remote = soup.find("base", href=True)
-    prefix = str(remote["href"]) if isinstance(remote, Tag) else ""
-    walker = _Walker(builder, base, root, prefix if urlsplit(prefix).scheme in ("http", "https") else "")
+def add_html(soup: BeautifulSoup, builder: Builder, show: Show) -> None:
+    """Add the content of `soup` to `builder`, its pictures by `show`."""
+    base = soup.find("base", href=True)
+    prefix = str(base["href"]) if isinstance(base, Tag) else ""
+    walker = _Walker(builder, show, prefix if urlsplit(prefix).scheme in ("http", "https") else "")
+    as_img(soup)
     for noise in [*soup(_NOISE), *soup.find_all(role=["navigation", "search"])]:
+        if noise.name != "noscript":  # repeats what a script would load
+            for _ in noise.find_all("img"):
+                builder.junk("in menus and search forms")
         noise.extract()
     walker.children(soup, 0)
     walker.flush()
 
 
-def source_of(img: Tag) -> str:
-    """The address of a picture, also where it is loaded lazily or chosen from a set."""
-    for key in ("src", "data-src", "data-original"):
-        if value := str(img.get(key) or "").strip():
-            return value
-    chosen = str(img.get("srcset") or img.get("data-srcset") or "").split(",")[0].split()
-    return chosen[0] if chosen else ""
-
-
 class _Walker:
     """Walks the tree in reading order; inline text gathers until a block begins or ends."""
 
-    def __init__(self, builder: Builder, base: Path, root: Path, prefix: str) -> None:
-        self.builder, self.base, self.root, self.prefix = builder, base, root, prefix
+    def __init__(self, builder: Builder, show: Show, prefix: str) -> None:
+        self.builder, self.show, self.prefix = builder, show, prefix
         self._inline: list[str] = []
         self._marker = ""
         self._after: list[Tag] = []
+        self._lists: list[int | None] = []
+        self._told: set[str] = set()
 
     def flush(self, kind: BlockKind = "paragraph") -> None:
         """End the paragraph that is being gathered; the pictures within it follow it."""
@@ -135,38 +140,60 @@ class _Walker:
     def element(self, tag: Tag, depth: int) -> None:
         """Add one element."""
         name = tag.name.lower()
-        if tag.has_attr("hidden"):
+        if tag.has_attr("hidden") or (name == "input" and tag.get("type") not in ("checkbox", "radio")):
             return
         if name in _HEADINGS:
             self.heading(tag, _HEADINGS[name])
         elif name == "img":
             self._after.append(tag)
-        elif name == "br":
-            self._inline.append("\n")
+        elif name in ("br", "input", "math"):
+            self._inline.append(_sign(tag, name))
         elif name == "pre":
             self.flush()
             self.builder.text(tag.get_text(), "code")
+        elif depth > _MAX_DEPTH:
+            self._inline.append(tag.get_text(" "))
+            self.builder.omit("structure", f"elements nested deeper than {_MAX_DEPTH} are kept as plain text")
         elif name == "table":
             self.table(tag, depth)
         elif name == "figure":
             self.figure(tag, depth)
-        elif depth > _MAX_DEPTH:
-            self._inline.append(tag.get_text(" "))
-            self.builder.omit("structure", f"elements nested deeper than {_MAX_DEPTH} are kept as plain text")
         elif name in _BLOCKS:
             self.block(tag, name, depth)
         else:
             self.children(tag, depth)
+            if name == "a":
+                self.address(tag)
+
+    def address(self, tag: Tag) -> None:
+        """The address of a link, where it says more than its label."""
+        suffix = address_suffix(tag.get_text(" "), str(tag.get("href") or ""), self._told)
+        if suffix and tag.find([*_HEADINGS, *_BLOCKS, "table"]) is None:
+            self._inline.append(suffix)
 
     def block(self, tag: Tag, name: str, depth: int) -> None:
         """A block element: what was gathered ends before it, and what it gathers ends with it."""
         self.flush()
-        if name == "li":
-            self._marker = "- "
+        if name in ("ol", "ul", "menu"):
+            start = str(tag.get("start") or "1")
+            self._lists.append((int(start) if start.lstrip("-").isdigit() else 1) - 1 if name == "ol" else None)
+        elif name == "li":
+            self._marker = self.marker(tag)
         self.children(tag, depth)
         self.flush()
         if name == "li":
             self._marker = ""
+        elif name in ("ol", "ul", "menu"):
+            self._lists.pop()
+
+    def marker(self, item: Tag) -> str:
+        """What stands before an item: its number in an ordered list, a dash in any other, indented by its depth."""
+        indent = "  " * max(0, len(self._lists) - 1)
+        if not self._lists or (last := self._lists[-1]) is None:
+            return f"{indent}- "
+        value = str(item.get("value") or "")
+        self._lists[-1] = number = int(value) if value.isdigit() and len(value) < 10 else last + 1
+        return f"{indent}{number}. "
 
     def heading(self, tag: Tag, level: int) -> None:
         """A heading opens a section; pictures within it are its first items."""
@@ -192,25 +219,84 @@ class _Walker:
     def picture(self, img: Tag, caption: str) -> None:
         """A picture; without a figure around it, its `title` is its caption."""
         caption = caption or str(img.get("title") or "")
-        src = source_of(img)
-        if self.prefix and not urlsplit(src).scheme:
-            src = f"{self.prefix.rstrip('/')}/{src.lstrip('/')}"
-        self.builder.linked_picture(src, self.base, self.root, str(img.get("alt") or ""), caption)
+        sources = [self.absolute(src) for src in addresses(img)]
+        self.show(sources, str(img.get("alt") or ""), caption)
+
+    def absolute(self, src: str) -> str:
+        """`src` as the page's `base` means it, where that is on the web."""
+        try:
+            return urljoin(self.prefix, src) if self.prefix else src
+        except ValueError:
+            return src
 
     def table(self, tag: Tag, depth: int) -> None:
-        """A table as lines of cells; a table without more than one cell in a row only lays out the page."""
+        """A table as lines of cells, then the tables in its cells; one of single cells only lays out the page."""
         self.flush()
-        nested = tag.find("table") is not None
-        rows = [row.find_all(["td", "th"], recursive=False) for row in tag.find_all("tr")]
-        if nested or max(map(len, rows), default=0) < 2:
-            for part in tag.find_all(["caption", "td", "th"]):
-                if part.find_parent("table") is tag:
-                    self.children(part, depth)
-                    self.flush()
+        if depth > _MAX_DEPTH:
+            self.builder.text(tag.get_text(" "))
             return
+        rows = [row for row in tag.find_all("tr") if row.find_parent("table") is tag]
+        cells = [row.find_all(["td", "th"], recursive=False) for row in rows]
+        inner = [table for table in tag.find_all("table") if table.find_parent("table") is tag]
+        blocks = tag.find(["p", "ul", "ol", "h1", "h2", "h3", "h4", "div"]) is not None
+        if max(map(len, cells), default=0) < 2 or (inner and blocks and tag.find("th") is None):
+            self.layout(tag, depth)
+            return
+        for table in inner:
+            table.extract()
         caption = tag.find("caption")
-        lines = [one_line(caption.get_text(" "))] if isinstance(caption, Tag) else []
-        lines += [" | ".join(one_line(cell.get_text(" ")) for cell in row) for row in rows if row]
-        self.builder.text("\n".join(line for line in lines if line.strip(" |")), "table")
+        title = one_line(caption.get_text(" ")) if isinstance(caption, Tag) else ""
+        grid = spread([[self.cell(cell) for cell in row] for row in cells if row])
+        add_table(self.builder, grid, title)
         for img in tag.find_all("img"):
             self.picture(img, "")
+        for table in inner:
+            self.table(table, depth + 3)
+
+    def layout(self, tag: Tag, depth: int) -> None:
+        """What the cells of a table hold, one after the other."""
+        for part in tag.find_all(["caption", "td", "th"]):
+            if part.find_parent("table") is tag:
+                self.children(part, depth + 1)
+                self.flush()
+
+    def cell(self, tag: Tag) -> Cell:
+        """A cell's words, with line breaks as spaces, and its reach."""
+        for box in tag.find_all("input", type=["checkbox", "radio"]):
+            box.replace_with(_box(box))
+        for math in tag.find_all("math"):
+            math.replace_with(f" {_formula(math)} ")
+        return Cell(one_line(_inline_text(tag)), _number(tag.get("colspan")), _number(tag.get("rowspan")))
+
+
+def _sign(tag: Tag, name: str) -> str:
+    """What an element without text of its own says within a line."""
+    if name == "br":
+        return "\n"
+    return f" {_formula(tag)} " if name == "math" else _box(tag)
+
+
+def _box(tag: Tag) -> str:
+    return "[x] " if tag.has_attr("checked") else "[ ] "
+
+
+def _inline_text(tag: Tag) -> str:
+    """The text of a cell: blocks stand apart, words that are only styled do not."""
+    parts = []
+    for piece in tag.descendants:
+        if isinstance(piece, Tag):
+            parts.append(" " if piece.name in _BLOCKS or piece.name in (*_HEADINGS, "br", "pre") else "")
+        elif not isinstance(piece, PreformattedString):
+            parts.append(str(piece))
+    return "".join(parts)
+
+
+def _formula(math: Tag) -> str:
+    """A formula as its TeX source where the page gives it, else as its signs in their order."""
+    source = math.find("annotation", encoding=re.compile("tex", re.I))
+    return one_line(source.get_text() if isinstance(source, Tag) else str(math.get("alttext") or math.get_text(" ")))
+
+
+def _number(value: Any) -> int:
+    text = str(value or "1").strip()
+    return int(text) if text.isdigit() and len(text) < 6 else 1

@@ -1,24 +1,35 @@
-"""A picture file: a document of one picture, with the words that lie in it or beside it."""
+"""A picture file: a document of one picture, with the words that lie in it or beside it.
+
+An animation is its first frame. A TIFF file of several pages is a picture for each page.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ingestion.document import CaptionSource, Omission, ParsedDocument, Picture, one_line
+from ingestion.captions import worded
+from ingestion.document import Omission, ParsedDocument, Picture, one_line
 from ingestion.picture import PictureInfo, inspect
-from ingestion.readers.text import load_text
+from ingestion.readers._sidecar import SIDECAR_SUFFIXES, Sidecar, is_sidecar_size, read_sidecar
 from rag.errors import PictureError, SourceError
+from rag.pictures import open_pages, perceptual_hash
 
-SIDECAR_SUFFIXES: Final = (".txt", ".json")
-MAX_SIDECAR_BYTES: Final = 4096
-"""A longer text beside a picture of the same name is a document of its own, not a caption."""
+__all__ = ["SIDECAR_SUFFIXES", "is_sidecar_size", "linked", "read"]
 
-_CAPTION_KEYS: Final = ("caption", "description", "text", "title")
-# What cameras write by themselves says nothing about the picture.
-_CAMERA_WORDS: Final = ("digital camera", "sony dsc", "dcim", "samsung", "minolta", "exif_jpeg", "default")
+MAX_PAGES: Final = 1000
+"""Of a TIFF file."""
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What all sidecars of a picture say together."""
+
+    said: Sidecar
+    broken: tuple[Omission, ...]
 
 
 def read(path: Path, root: Path) -> ParsedDocument:
@@ -30,51 +41,66 @@ def read(path: Path, root: Path) -> ParsedDocument:
         raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
     except PictureError as exc:
         raise SourceError(f"{path}: {exc.given}", exc.allowed, exc.advice) from exc
-    warnings: list[Omission] = []
-    caption, alt, source = _words(path, info, warnings)
+    beside = _beside(path)
+    said = beside.said
+    picture = replace(worded(data, info, said.alt, said.caption, "sidecar"), name=path.name)
+    if said.keywords:
+        picture = replace(picture, keywords=said.keywords, caption_source=picture.caption_source or "sidecar")
+    warnings, pictures = [*beside.broken], [picture]
     if info.frames > 1 and info.mime == "image/tiff":
-        warnings.append(Omission(f"pages 2 to {info.frames}", "only the first page of a TIFF file is kept"))
-    picture = Picture(data, info.mime, info.width, info.height, alt, caption, source, name=path.name)
-    document = ParsedDocument(path.stem, info.mime, (picture,), warnings=tuple(warnings))
-    return dataclasses.replace(document, linked=linked(path, root))
+        pictures = list(_pages(data, info, picture, warnings))
+    if not pictures:
+        raise SourceError(f"{path} has no page that can be decoded", advice="save it again or remove it")
+    return ParsedDocument(
+        *(path.stem, info.mime, tuple(pictures), _metadata(said, picture), tuple(warnings)),
+        linked=linked(path, root),
+    )
 
 
 def linked(path: Path, root: Path) -> tuple[Path, ...]:
-    """The sidecar of a picture, if it has one."""
-    return tuple(side for side in map(path.with_suffix, SIDECAR_SUFFIXES) if is_sidecar_size(side))[:1]
+    """The sidecars of a picture."""
+    return tuple(side for side in map(path.with_suffix, SIDECAR_SUFFIXES) if is_sidecar_size(side))
 
 
-def is_sidecar_size(path: Path) -> bool:
-    """Whether `path` is a file short enough to be a caption."""
-    try:
-        return path.is_file() and path.stat().st_size <= MAX_SIDECAR_BYTES
-    except OSError:
-        return False
+def _metadata(said: Sidecar, picture: Picture) -> dict[str, Any]:
+    return {**said.metadata, **({"keywords": list(picture.keywords)} if picture.keywords else {})}
 
 
-def _words(path: Path, info: PictureInfo, warnings: list[Omission]) -> tuple[str, str, CaptionSource]:
-    """Caption, alt text and their source: the sidecar, else the picture's own description."""
+def _pages(data: bytes, info: PictureInfo, whole: Picture, warnings: list[Omission]) -> Iterator[Picture]:
+    """Each page as a picture of its own; the file's words belong to all of them."""
+    for number, page in enumerate(open_pages(data), 1):
+        if number > MAX_PAGES:
+            warnings.append(Omission(f"pages {number} to {info.frames}", f"only {MAX_PAGES} pages are read"))
+            return
+        if isinstance(page, PictureError):
+            warnings.append(Omission(f"page {number}", page.given))
+            continue
+        buffer = BytesIO()
+        page.save(buffer, "PNG")
+        yield replace(
+            whole,
+            data=buffer.getvalue(),
+            width=page.width,
+            height=page.height,
+            page=number,
+            phash=perceptual_hash(page),
+            name=f"{whole.name}, page {number}",
+        )
+
+
+def _beside(path: Path) -> _Beside:
+    """The sidecars of a picture. Where two say the same thing, the JSON file is believed."""
+    said, broken = Sidecar(), []
     for side in linked(path, path.parent):
         try:
-            caption, alt = _sidecar(side)
+            more = read_sidecar(side)
         except (SourceError, ValueError) as exc:
-            warnings.append(Omission(f"sidecar {side.name}", one_line(str(exc))))
+            broken.append(Omission(f"sidecar {side.name}", one_line(str(exc))))
             continue
-        if caption or alt:
-            return caption, alt, "sidecar"
-    described = one_line(info.description)
-    if described and not any(word in described.lower() for word in _CAMERA_WORDS):
-        return described, "", "exif"
-    return "", "", ""
-
-
-def _sidecar(path: Path) -> tuple[str, str]:
-    """Caption and alt text of a sidecar. Raises SourceError or ValueError where it cannot be read."""
-    text = load_text(path)
-    if path.suffix != ".json":
-        return one_line(text), ""
-    fields = json.loads(text)
-    if not isinstance(fields, dict):
-        raise ValueError("a JSON object with the key caption is expected")
-    caption = next((str(fields[key]) for key in _CAPTION_KEYS if fields.get(key)), "")
-    return one_line(caption), one_line(str(fields.get("alt") or ""))
+        said = Sidecar(
+            said.caption or more.caption,
+            said.alt or more.alt,
+            said.keywords or more.keywords,
+            {**more.metadata, **said.metadata},
+        )
+    return _Beside(said, tuple(broken))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import sys
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -20,9 +21,16 @@ from markdown_it.rules_inline import StateInline
 from ingestion.document import ParsedDocument, one_line
 from ingestion.readers import html
 from ingestion.readers._builder import Builder
+from ingestion.readers._html_pictures import Show, linked_in, local
 from ingestion.readers.text import load_text, note_lost
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 _FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
+_TOML_MATTER: Final = re.compile(r"\A\ufeff?\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.S | re.M)
 _ATTRIBUTES: Final = re.compile(r"\{((?:[^{}\"']|\"[^\"]*\"|'[^']*')*)\}")
 _ATTRIBUTE: Final = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))")
 _DIV_FENCE: Final = re.compile(r":{3,}\s*(?:$|\{|[\w.-]+[^:]*:*\s*$)")
@@ -34,18 +42,27 @@ def read(path: Path, root: Path) -> ParsedDocument:
     text = load_text(path)
     note_lost(text, builder)
     body, metadata = _split_front_matter(text, builder)
-    soup = html.parse(_renderer().render(body))
-    html.add_html(soup, builder, path.parent, root)
+    add_markdown(body, builder, local(builder, path.parent, root))
     title = metadata.pop("title", None)
     if not isinstance(title, str) or not one_line(title):
         title = next((block.text for block in builder.items if getattr(block, "kind", "") == "heading"), path.stem)  # type: ignore[union-attr]
     return builder.document(title, "text/markdown", metadata)
 
 
+def add_markdown(text: str, builder: Builder, show: Show) -> None:
+    """Add Markdown without front matter to `builder`, its pictures by `show`."""
+    html.add_html(html.parse(_renderer().render(text)), builder, show)
+
+
 def linked(path: Path, root: Path) -> tuple[Path, ...]:
     """The local pictures that the document shows."""
     body, _ = _split_front_matter(load_text(path), Builder())
-    return html.linked_in(html.parse(_renderer().render(body)), path.parent, root)
+    return local_pictures(body, path.parent, root)
+
+
+def local_pictures(text: str, base: Path, root: Path) -> tuple[Path, ...]:
+    """The local pictures that Markdown shows."""
+    return linked_in(html.parse(_renderer().render(text)), base, root)
 
 
 def _renderer() -> MarkdownIt:
@@ -100,26 +117,51 @@ def _render_image(self: Any, tokens: Any, index: int, options: Any, env: Any) ->
 
 
 def _split_front_matter(text: str, builder: Builder) -> tuple[str, dict[str, Any]]:
-    """The text without its front matter, and the front matter's scalars and lists of scalars."""
+    """The text without its front matter (YAML or TOML), and the front matter's scalars and lists of scalars."""
     text = text.replace("\r\n", "\n")
-    match = _FRONT_MATTER.match(text)
+    match = _FRONT_MATTER.match(text) or _TOML_MATTER.match(text)
     if match is None:
         return text, {}
+    body = text[match.end() :]
+    try:
+        fields = _toml(match[1]) if match.re is _TOML_MATTER else _yaml(match[1])
+    except ValueError as exc:
+        builder.omit("front matter", str(exc).splitlines()[0])
+        return body, {}
+    if not isinstance(fields, dict):
+        return (text, {}) if fields is not None else (body, {})
+    plain = {str(key): _plain(value) for key, value in fields.items()}
+    for key, value in fields.items():
+        if plain[str(key)] is None and value not in (None, [], {}):
+            builder.omit(f"front matter {key}", "only scalars and lists of scalars become metadata")
+    return body, {key: value for key, value in plain.items() if value is not None}
+
+
+def _yaml(text: str) -> Any:
+    """Raises ValueError where `text` is not YAML, or uses aliases: a few lines of them expand to gigabytes."""
     import yaml  # type: ignore[import-untyped]
 
     try:
-        fields = yaml.safe_load(match[1])
-    except yaml.YAMLError as exc:
-        builder.omit("front matter", f"not YAML ({str(exc).splitlines()[0]})")
-        return text[match.end() :], {}
-    if not isinstance(fields, dict):
-        return (text, {}) if fields is not None else (text[match.end() :], {})
-    return text[match.end() :], {str(key): value for key, raw in fields.items() if (value := _plain(raw)) is not None}
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise ValueError("YAML with aliases is not read")
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as exc:
+        raise ValueError(f"not YAML ({str(exc).splitlines()[0]})") from exc
+
+
+def _toml(text: str) -> Any:
+    """Raises ValueError where `text` is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ValueError(f"not TOML ({exc})") from exc
 
 
 def _plain(value: Any) -> Any:
     """Scalars and lists of scalars, dates as ISO 8601; None for anything else."""
     if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, datetime.time):
         return value.isoformat()
     if isinstance(value, str | int | float):
         return value

@@ -1,30 +1,53 @@
-"""PDF by pypdfium2: text page by page under the outline's headings (without an outline, under lines in larger letters),
-embedded pictures with the caption that stands by them. A page's own number is left out.
+"""PDF by pypdfium2: text in reading order under its headings, tables, pictures with the captions that stand by them.
 
-Drawings made of lines (vector charts) are not pictures in a PDF and are not kept as such; their labels are text.
+A page is taken apart (`_pdf_page`), its tables and figures are told from its text (`_pdf_tables`, `_pdf_figures`), its
+text is put in order (`_pdf_layout`). What needs the whole document comes last: running heads, the size of the body's
+letters, headings (`_pdf_text`). Drawings made of lines are rendered as pictures. See docs/ingestion.md.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections import Counter, defaultdict
-from io import BytesIO
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
+from ingestion import ocr
 from ingestion.document import Block, ParsedDocument, Picture, one_line
-from ingestion.readers._builder import CAPTION_LABEL, TINY, Builder
-from ingestion.readers._pdf_text import full_width, headings, paragraphs, split_lines, unwrapped
-from rag.errors import SourceError
+from ingestion.junk import TINY
+from ingestion.readers import _pdf_pictures as pixels
+from ingestion.readers._builder import Builder
+from ingestion.readers._pdf_figures import Figure, caption_of, figures
+from ingestion.readers._pdf_layout import Line, ordered
+from ingestion.readers._pdf_page import display, objects, pieces
+from ingestion.readers._pdf_parts import Box, Drawing, Image, Piece
+from ingestion.readers._pdf_scan import scanned_lines
+from ingestion.readers._pdf_tables import Table, strokes, tables, upright_rules
+from ingestion.readers._pdf_text import (
+    Paragraph,
+    Vocabulary,
+    bare,
+    body_size,
+    heading_level,
+    heading_levels,
+    paragraphs,
+    running_lines,
+)
+from rag.errors import PictureError, SourceError
+from rag.pictures import DAMAGE
 
-CAPTION_REACH: Final = 90.0
-"""Points (1/72 inch) below or above a picture within which its caption begins."""
+MAX_PAGES: Final = 20_000
+MAX_BROKEN: Final = 100
+"""Pages in a row that cannot be read, after which the rest is given up: a file may claim billions."""
+SCAN_LETTERS: Final = 25
+SCAN_SHARE: Final = 0.6
+"""A page with fewer letters of which an image covers more than this is a scan."""
 
-_HYPHEN: Final = re.compile("(\\w)(?:[\ufffe\x02\u00ad]\r?\n?|-\r?\n(?=[a-zß-öø-ÿ]))")
 _MAX_CAPTION: Final = 600
 _UNSAID: Final = ("", "untitled", "unspecified", "anonymous")
 """What programs write into metadata that nobody filled in."""
@@ -52,22 +75,62 @@ def _open(path: Path) -> Any:
         raise SourceError(f"{path} is not a readable PDF ({exc})", advice="repair it or save it again") from exc
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A picture of a page, or the reason why its pixels are not there."""
+
+    box: Box
+    name: str
+    data: bytes = b""
+    labels: str = ""
+    lost: str = ""
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What is kept of a page until the whole document is known."""
+
+    number: int
+    height: float
+    lines: list[Line]
+    tables: list[Table]
+    pictures: list[_Shown] = field(default_factory=list)
+    scan: list[str] = field(default_factory=list)
+    """The lines that OCR read on it."""
+
+
 class _Reader:
-    """One pass over a PDF."""
+    """Two passes over a PDF: its pages one by one, then all of them together."""
 
     def __init__(self, pdf: Any) -> None:
         self.pdf = pdf
         self.builder = Builder()
         self.outline = self._outline()
-        self.full = 0.0
-        self.seen: set[str] = set()
-        self.dropped: Counter[str] = Counter()
+        self.left_out = 0
 
     def document(self, path: Path) -> ParsedDocument:
         """The whole document. Raises SourceError where not a single page can be read."""
+        pages = self.pages()
+        if not pages:
+            raise SourceError(f"{path} has no readable page", advice="repair it or save it again")
+        self.tell(pages)
+        metadata = self._metadata()
+        title = metadata.pop("title", "")
+        for attachment in range(raw.FPDFDoc_GetAttachmentCount(self.pdf)):
+            self.builder.omit(f"attachment {attachment + 1}", "files inside of PDFs are not read")
+        return self.builder.document(title or path.stem, "application/pdf", metadata)
+
+    def pages(self) -> list[_Page]:
+        """The pages that can be read."""
+        found: list[_Page] = []
         broken = 0
-        for index in range(len(self.pdf)):
-            self.builder.page = index + 1
+        total = len(self.pdf)
+        for index in range(total):
+            if broken >= MAX_BROKEN or index >= MAX_PAGES:
+                self.builder.omit(
+                    f"pages {index + 1} to {total}", f"more than {MAX_PAGES} pages, or {broken} broken ones"
+                )
+                break
             try:
                 page = self.pdf[index]
             except pdfium.PdfiumError as exc:
@@ -75,115 +138,179 @@ class _Reader:
                 self.builder.omit(f"page {index + 1}", str(exc))
                 continue
             try:
-                self.read_page(page, index)
+                found.append(self.page(page, index + 1))
+                broken = 0
             finally:
                 page.close()
-        if broken == len(self.pdf):
-            raise SourceError(f"{path} has no readable page", advice="repair it or save it again")
-        metadata = self._metadata()
-        title = metadata.pop("title", "")
-        return self.builder.document(title or path.stem, "application/pdf", metadata)
+        return found
 
-    def read_page(self, page: Any, index: int) -> None:
-        """Add a page's paragraphs, each picture before its caption or at the page's end."""
+    def page(self, page: Any, number: int) -> _Page:
+        """A page taken apart. What PDFium cannot give is named, and the rest kept."""
+        area = Box(0, 0, *page.get_size())
+        shown = display(page)
+        drawings: list[Drawing] = []
+        images: list[Image] = []
+        try:
+            for found in objects(page, shown):
+                (images if isinstance(found, Image) else drawings).append(found)  # type: ignore[arg-type]
+        except pdfium.PdfiumError as exc:
+            self.builder.omit(f"pictures of page {number}", str(exc))
+        lines = strokes(drawings)
         textpage = page.get_textpage()
         try:
-            lines = split_lines(_HYPHEN.sub(r"\1", textpage.get_text_bounded()))
-            larger = {} if self.outline else headings(textpage)
-            told = [paragraph for paragraph in paragraphs(lines, larger) if paragraph != str(index + 1)]
-            pictures = self.pictures(page, textpage, told, index)
+            text = list(pieces(textpage, shown, upright_rules(lines)))
         finally:
             textpage.close()
-        titles = self.outline.get(index, [])
-        # An outline entry whose words are not on the page counts from the page's start.
-        words = {_bare(line) for line in lines}
-        pending = []
-        for level, title in titles:
-            if _bare(title) in words:
+        ruled = tables(lines, text, area)
+        taken = {piece for table in ruled for piece in table.pieces}
+        free = [piece for place, piece in enumerate(text) if place not in taken]
+        kept = self.images(page, images, number)
+        loose = [one for one in drawings if not any(one.box.share_in(table.box.grown(2)) > 0.8 for table in ruled)]
+        drawn = figures(loose, kept, free, area)
+        labels = {place for figure in drawn for place in figure.labels}
+        flow = ordered([piece for place, piece in enumerate(free) if place not in labels])
+        result = _Page(number, area.height, flow, ruled)
+        for place, figure in enumerate(drawn, 1):
+            result.pictures.extend(self.shown(page, figure, free, f"page {number}, picture {place}"))
+        letters = sum(len(piece.text) for piece in text)
+        if letters < SCAN_LETTERS and any(image.box.area > SCAN_SHARE * area.area for image in images):
+            self.scanned(page, result)
+        return result
+
+    def images(self, page: Any, images: Sequence[Image], number: int) -> list[Image]:
+        """The images that may show something."""
+        kept = []
+        for image in images:
+            try:
+                small = min(pixels.size(page, image)) < TINY
+            except pdfium.PdfiumError as exc:
+                self.builder.lost_picture(f"page {number}, an image", f"cannot be extracted ({exc})")
+                continue
+            if small:
+                self.builder.junk(f"smaller than {TINY} pixels and without words")
+            else:
+                kept.append(image)
+        return kept
+
+    def shown(self, page: Any, figure: Figure, text: Sequence[Piece], name: str) -> list[_Shown]:
+        """The pixels of a figure; nothing where it shows nothing, which is counted."""
+        labels = "\n".join(dict.fromkeys(text[place].text for place in sorted(figure.labels)))
+        try:
+            if figure.image is not None:
+                data = pixels.picture(page, figure.image)
+            else:
+                data = pixels.drawn(page, figure.box, figure.images)
+        except pixels.Blank as exc:
+            self.builder.junk(str(exc))
+            return [_Shown(figure.box, name, labels=labels)] if labels else []
+        except (pdfium.PdfiumError, PictureError, *DAMAGE) as exc:
+            return [_Shown(figure.box, name, labels=labels, lost=f"cannot be extracted ({exc})")]
+        for _ in figure.images[1 if figure.strips else 0 :]:
+            self.builder.junk("strips or parts of a picture that is kept whole")
+        return [_Shown(figure.box, name, data, labels)]
+
+    def scanned(self, page: Any, kept: _Page) -> None:
+        """Read the words of a scanned page, or say that they were not read."""
+        if not ocr.wanted():
+            self.builder.omit(
+                f"page {kept.number}", "a scan, kept as a picture; its words were not read, for OCR is off"
+            )
+            return
+        kept.scan.extend(scanned_lines(pixels.region(page, Box(0, 0, *page.get_size()), pixels.SCANNED)))
+
+    def tell(self, pages: Sequence[_Page]) -> None:
+        """Add all pages to the document."""
+        running = running_lines([page.lines for page in pages], [page.height for page in pages])
+        told: set[str] = set()
+        flows: list[list[Line]] = []
+        for page, heads in zip(pages, running, strict=True):
+            flows.append([line for place, line in enumerate(page.lines) if self.is_text(heads.get(place), told)])
+        if self.left_out:
+            self.builder.omit(f"{self.left_out} lines", "page numbers and running heads, kept where they are first")
+        words = Vocabulary(line for page in pages for line in page.lines)
+        titles = [{bare(title) for _, title in self.outline.get(page.number - 1, [])} for page in pages]
+        bodies = [list(paragraphs(flow, words, known)) for flow, known in zip(flows, titles, strict=True)]
+        body = body_size(flows)
+        levels = {} if self.outline else heading_levels((one for found in bodies for one in found), body)
+        for page, found in zip(pages, bodies, strict=True):
+            self.builder.page = page.number
+            self.tell_page(page, found, [0 if self.outline else heading_level(one, levels, body) for one in found])
+
+    def is_text(self, head: str | None, told: set[str]) -> bool:
+        """Whether a line is kept: it is no running head, or the first of its kind."""
+        if head is None or (head and head not in told):
+            told.add(head or "")
+            return True
+        self.left_out += 1
+        return False
+
+    def tell_page(self, page: _Page, found: Sequence[Paragraph], levels: Sequence[int]) -> None:
+        """Add a page: its paragraphs, each picture before its caption or where it stands, tables where they stand."""
+        pictures: dict[int, list[tuple[_Shown, str]]] = defaultdict(list)
+        captions = set()
+        for shown in page.pictures:
+            caption = caption_of(shown.box, found)
+            place = _place(shown.box, found) if caption is None else caption
+            captions.add(caption)
+            pictures[place].append((shown, one_line(found[caption].text)[:_MAX_CAPTION] if caption is not None else ""))
+        ruled: dict[int, list[Table]] = defaultdict(list)
+        for table in page.tables:
+            ruled[_place(table.box, found)].append(table)
+        pending = self.open_sections(page.number - 1, found)
+        for place, paragraph in zip(count(), found):
+            self.tell_things(pictures.get(place, []), ruled.get(place, []))
+            self.tell_paragraph(paragraph, levels[place], pending)
+        self.tell_things(pictures.get(len(found), []), ruled.get(len(found), []))
+        if page.scan:
+            self.builder.text("\n".join(page.scan))
+
+    def tell_things(self, pictures: Sequence[tuple[_Shown, str]], ruled: Sequence[Table]) -> None:
+        """Add what stands between paragraphs."""
+        for table in ruled:
+            rows = [" | ".join(map(one_line, row)).rstrip(" |") for row in table.rows]
+            self.builder.text("\n".join(row for row in rows if row.strip(" |")), "table")
+        for shown, caption in pictures:
+            self.add(shown, caption)
+
+    def open_sections(self, index: int, found: Sequence[Paragraph]) -> list[tuple[int, str]]:
+        """The outline's entries of a page that still wait for their words. Those whose words are not there count from
+        the page's start."""
+        starts = [bare(paragraph.text) for paragraph in found]
+        pending: list[tuple[int, str]] = []
+        for level, title in self.outline.get(index, []):
+            if any(start.startswith(bare(title)) for start in starts):
                 pending.append((level, title))
             elif not pending:
                 self.builder.heading(title, level, keep=False)
-        self.full = full_width(lines)
-        for number, paragraph in enumerate(told):
-            if one_line(paragraph) in larger:
-                self.builder.heading(paragraph, larger[one_line(paragraph)])
-            else:
-                self.paragraph(paragraph, pending, pictures.pop(number, []))
-        for picture in pictures.pop(-1, []):
-            self.add(picture)
+        return pending
 
-    def paragraph(self, paragraph: str, pending: list[tuple[int, str]], pictures: list[Picture]) -> None:
-        """Add a paragraph, opening the section of an outline entry where its words stand as a line."""
-        gathered: list[str] = []
-        for line in paragraph.split("\n"):
-            match = next((entry for entry in pending if _bare(entry[1]) == _bare(line)), None)
-            if match is None:
-                gathered.append(line)
-                continue
-            self.builder.text(unwrapped(gathered, self.full))
-            gathered.clear()
+    def tell_paragraph(self, paragraph: Paragraph, level: int, pending: list[tuple[int, str]]) -> None:
+        """Add a paragraph, opening the section of the outline's entry whose words it begins with."""
+        start = bare(paragraph.text)
+        match = next((entry for entry in pending if bare(entry[1]) and start.startswith(bare(entry[1]))), None)
+        if match:
             del pending[: pending.index(match) + 1]
             self.builder.heading(match[1], match[0], keep=False)
-            self.builder.items.append(Block(one_line(line), self.builder.section, self.builder.page, "heading"))
-        for picture in pictures:
-            self.add(picture)
-        self.builder.text(unwrapped(gathered, self.full), "caption" if pictures else "paragraph")
+            if len(start) <= len(bare(match[1])) + 3:
+                self.builder.items.append(
+                    Block(one_line(paragraph.text), self.builder.section, self.builder.page, "heading")
+                )
+                return
+        if level:
+            self.builder.heading(paragraph.text, level)
+        else:
+            self.builder.text(paragraph.text, paragraph.kind)
 
-    def add(self, picture: Picture) -> None:
-        """Add a picture once; the same bytes again without a caption are a logo or a background."""
-        digest = hashlib.sha256(picture.data).hexdigest()
-        if digest in self.seen and not picture.caption:
-            self.builder.junk("shown before in this document")
+    def add(self, shown: _Shown, caption: str) -> None:
+        """Add a picture with the words that it shows; they stay as text where its pixels are not there."""
+        if shown.lost:
+            self.builder.lost_picture(shown.name, shown.lost)
+        elif shown.data and self.builder.picture(shown.data, shown.name, caption=caption):
+            picture = self.builder.items[-1]
+            if shown.labels and isinstance(picture, Picture):
+                self.builder.items[-1] = replace(picture, ocr=shown.labels)
             return
-        if self.builder.picture(picture.data, picture.name, caption=picture.caption):
-            self.seen.add(digest)
-
-    def pictures(self, page: Any, textpage: Any, paragraphs: list[str], index: int) -> dict[int, list[Picture]]:
-        """The page's pictures by the number of the paragraph that is their caption; -1 where there is none."""
-        found: dict[int, list[Picture]] = defaultdict(list)
-        try:
-            images = list(page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE]))
-        except pdfium.PdfiumError as exc:
-            self.builder.omit(f"pictures of page {index + 1}", str(exc))
-            return found
-        for number, image in enumerate(images, 1):
-            name = f"page {index + 1}, picture {number}"
-            try:
-                data = self.picture_bytes(image, page)
-                if data is None:
-                    continue
-                at = _caption_at(textpage, image.get_bounds(), paragraphs)
-            except (pdfium.PdfiumError, ValueError, OSError, MemoryError) as exc:
-                self.builder.lost_picture(name, f"cannot be extracted ({exc})")
-                continue
-            caption = one_line(paragraphs[at])[:_MAX_CAPTION] if at >= 0 else ""
-            found[at].append(Picture(data, "", 0, 0, caption=caption, name=name))
-        return found
-
-    def picture_bytes(self, image: Any, page: Any) -> bytes | None:
-        """The picture as a file: a JPEG as it is, anything else as PNG. None for junk, which is counted."""
-        width, height = image.get_px_size()
-        if min(width, height) < TINY:
-            self.builder.junk(f"smaller than {TINY} pixels and without words")
-            return None
-        if image.get_filters(skip_simple=True) == ["DCTDecode"]:
-            return bytes(image.get_data(decode_simple=True))
-        meta = image.get_metadata()
-        stencil = meta.bits_per_pixel == 1 and meta.colorspace == raw.FPDF_COLORSPACE_UNKNOWN
-        if stencil and not _fills(image.get_bounds(), page.get_size()):
-            self.builder.junk("pure masks")
-            return None
-        try:
-            bitmap = image.get_bitmap()
-        except pdfium.PdfiumError:
-            bitmap = image.get_bitmap(render=True)
-        pil = bitmap.to_pil()
-        if pil.getextrema() in _flat(pil):
-            self.builder.junk("of a single colour")
-            return None
-        buffer = BytesIO()
-        pil.save(buffer, "PNG")
-        return buffer.getvalue()
+        self.builder.text(shown.labels)
 
     def _outline(self) -> dict[int, list[tuple[int, str]]]:
         """(level, title) of the outline's entries by page index, in order."""
@@ -208,31 +335,16 @@ class _Reader:
         return {key: known[key] for key in kept if known.get(key, "").lower() not in _UNSAID}
 
 
-def _bare(title: str) -> str:
-    """A title without its number and case, as it may stand on the page."""
-    return re.sub(r"^[\d.\sIVX]*\s", "", one_line(title)).casefold().strip(" .")
-
-
-def _fills(bounds: tuple[float, float, float, float], size: tuple[float, float]) -> bool:
-    left, bottom, right, top = bounds
-    return (right - left) * (top - bottom) > 0.5 * size[0] * size[1]
-
-
-def _flat(pil: Any) -> list[Any]:
-    """What `getextrema` says of a picture of one colour, as that picture itself would say it."""
-    pixel = pil.getpixel((0, 0))
-    return [(pixel, pixel)] if not isinstance(pixel, tuple) else [tuple((value, value) for value in pixel)]
-
-
-def _caption_at(textpage: Any, bounds: tuple[float, float, float, float], paragraphs: list[str]) -> int:
-    """The number of the paragraph that begins with the label nearest to the picture (below it first); -1 if none."""
-    left, bottom, right, top = bounds
-    for low, high in ((bottom - CAPTION_REACH, bottom + 4), (top - 4, top + CAPTION_REACH / 2)):
-        near = textpage.get_text_bounded(left - 36, low, right + 36, high)
-        for line in near.splitlines():
-            if label := CAPTION_LABEL.match(line.strip()):
-                words = one_line(label[0])
-                for number, paragraph in enumerate(paragraphs):
-                    if one_line(paragraph).startswith(words):
-                        return number
-    return -1
+def _place(box: Box, found: Sequence[Paragraph]) -> int:
+    """The number of the paragraph before which a thing stands: the first of those below it in its column, else the one
+    after the last above it."""
+    middle = box.centre[1]
+    beside = [
+        (place, paragraph.box.top)
+        for place, paragraph in enumerate(found)
+        if min(box.right, paragraph.box.right) > max(box.left, paragraph.box.left)
+    ]
+    below = [place for place, top in beside if top >= middle]
+    if below:
+        return below[0]
+    return max((place for place, _ in beside), default=len(found) - 1) + 1

@@ -59,7 +59,13 @@ def decode(data: bytes) -> str:
         return lossy
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data).best()
+    matches = from_bytes(data)
+    best = matches.best()
+    # Short Western texts fit the code pages of their neighbours as well: of equals, the commonest on the web.
+    western = (match for match in matches if match.encoding == "cp1252")
+    if best is not None and (likely := next(western, None)) is not None:
+        equal = (likely.chaos, likely.coherence) == (best.chaos, best.coherence)
+        best = likely if equal else best
     text = lossy if best is None else str(best)
     if len(_CONTROLS.findall(text)) > 2 + len(text) // 100:
         raise ValueError("binary data")

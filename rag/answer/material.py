@@ -19,7 +19,17 @@ from rag.errors import PictureError
 from rag.pictures import open_picture
 from rag.schema import Hit
 
-__all__ = ["Block", "Material", "Picture", "estimate_tokens", "gather", "harmless", "load_picture", "unmarked"]
+__all__ = [
+    "Block",
+    "Material",
+    "Picture",
+    "estimate_tokens",
+    "gather",
+    "harmless",
+    "load_picture",
+    "shortened",
+    "unmarked",
+]
 
 _TAG_LIKE = re.compile(r"[<＜﹤](?=[^\s\d=])")
 _BRACKET_LIKE = re.compile(r"\[(/?(?:INST|SYS|[A-Z_]{3,})|\d{1,4}(?:[ \t]*[-–,;][ \t]*\d{1,4})*)\]")
@@ -158,11 +168,13 @@ def _fitting(
     frame = estimate_tokens(_block(hit, "", nonce, number, shown))
     if not cut or frame >= tokens:
         return None
-    return _block(hit, _shortened(alone or passages[hit.id], tokens - frame), nonce, number, shown)
+    return _block(hit, shortened(alone or passages[hit.id], tokens - frame), nonce, number, shown)
 
 
-def _shortened(text: str, tokens: int) -> str:
-    """The longest beginning of `text`, in whole words, whose harmless form has at most `tokens`."""
+def shortened(text: str, tokens: int) -> str:
+    """`text`, or its longest beginning in whole words, so that its harmless form has at most `tokens`."""
+    if estimate_tokens(unmarked(text)) <= tokens:
+        return text
     words = list(re.finditer(r"\S+", text))
     low, high = 0, len(words)
     while low < high:

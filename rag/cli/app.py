@@ -15,6 +15,7 @@ import click
 from rag import __version__
 from rag.cli.compare import eval_compare, eval_gate, eval_report
 from rag.cli.evaluate import evaluate
+from rag.cli.fidelity import eval_ingestion
 from rag.cli.improve import eval_answers, eval_confidence, eval_peers, eval_tune
 from rag.cli.measure import bench
 from rag.cli.options import (
@@ -30,6 +31,7 @@ from rag.cli.options import (
     pairs,
     pictures_option,
     print_json,
+    ranking_options,
     reading,
     sheet_option,
     stoppable,
@@ -52,7 +54,10 @@ def cli() -> None:
     """Question answering over mixed documents: text and pictures in one ranking, offline by default."""
 
 
-for command in (eval_compare, eval_gate, eval_report, eval_tune, eval_peers, eval_answers, eval_confidence):
+for command in (
+    *(eval_compare, eval_gate, eval_report, eval_tune),
+    *(eval_peers, eval_answers, eval_confidence, eval_ingestion),
+):
     evaluate.add_command(command)
 cli.add_command(evaluate)
 cli.add_command(bench)
@@ -71,6 +76,7 @@ cli.add_command(bench)
     is_flag=True,
     help="Remove sources below the given folders that are gone, and given URLs that are.",
 )
+@click.option("--ocr/--no-ocr", default=None, help="Read the words in pictures and on scanned pages.")
 @click.option(
     "--exclude", multiple=True, metavar="PATTERN", help="Leave out what matches, as in .gitignore; repeatable."
 )
@@ -97,6 +103,7 @@ def ingest(
     language: str | None,
     metadata: dict[str, Any],
     remove_missing: bool,
+    ocr: bool | None,
     exclude: tuple[str, ...],
     include: tuple[str, ...],
     archives: bool,
@@ -141,6 +148,7 @@ def ingest(
                 *paths,
                 metadata=metadata,
                 remove_missing=remove_missing,
+                ocr=ocr,
                 progress=progress,
                 exclude=exclude,
                 include=include,
@@ -171,6 +179,7 @@ def ingest(
 @click.option("--modality", type=click.Choice(["text", "image"]), help="Only passages, or only pictures.")
 @weights_option
 @fusion_option
+@ranking_options
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Leave out hits of lower confidence, as in 0.3 [0]."
 )
@@ -192,6 +201,7 @@ def search(
     modality: str | None,
     weights: dict[str, float],
     fusion: str | None,
+    ranking: dict[str, Any],
     threshold: float | None,
     explain: bool,
     pictures: str,
@@ -199,6 +209,8 @@ def search(
     as_json: bool,
 ) -> None:
     """Rank passages and pictures for a question in words, as a picture, or both."""
+    from rag.ranking import RankingOptions
+
     if sheet is not None:
         from rag.sheet import check_target
 
@@ -212,6 +224,7 @@ def search(
             modality=modality or "",
             weights=weights,
             fusion=fusion,
+            ranking=RankingOptions.of(opened.settings, **ranking),
             threshold=threshold,
             terms=terms_of(term, minus, like),
         )
@@ -233,6 +246,7 @@ def search(
 @click.option("--llm", metavar="NAME", help="Name of the model; `extractive` quotes the documents without one.")
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits that the answer is given [8].")
 @filter_option
+@ranking_options
 @json_option
 def ask(
     question: str,
@@ -243,17 +257,53 @@ def ask(
     llm: str | None,
     k: int | None,
     filters: str,
+    ranking: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Answer a question from the documents, with citations and pictures."""
+    from rag.ranking import RankingOptions
+
     with open_corpus(corpus, qdrant, collection, create=False) as opened:
-        answer = opened.ask(question, image=image, k=k, filters=filters, llm=llm)
+        options = RankingOptions.of(opened.settings, **ranking)
+        answer = opened.ask(question, image=image, k=k, filters=filters, llm=llm, ranking=options)
     if as_json:
         print_json(answer.to_json())
     else:
         from rag.display import View, answer_lines
 
         click.echo("\n".join(answer_lines(answer, View.of(sys.stdout, os.environ))))
+
+
+@cli.command()
+@where_option
+@click.option("--llm", metavar="NAME", help="A multimodal language model; default: the configured one.")
+@click.option(
+    "--model", default="", metavar="NAME", help="A captioning checkpoint on this machine instead (BLIP, GIT)."
+)
+@filter_option
+@click.option("--overwrite", is_flag=True, help="Describe anew what a model described before.")
+@json_option
+def caption(
+    corpus: Path | None,
+    qdrant: str | None,
+    collection: str | None,
+    llm: str | None,
+    model: str,
+    filters: str,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Have a model describe the pictures that nobody has described. Nothing else is embedded again."""
+    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("pictures") as progress:
+        report = opened.caption(llm=llm, model=model, filters=filters, overwrite=overwrite, progress=progress.count)
+    document = report.to_json()
+    if as_json:
+        print_json(document)
+    else:
+        from rag.display import caption_lines
+
+        click.echo("\n".join(caption_lines(document)))
+    sys.exit(SOME_FAILED if document["left_out"] else DONE)
 
 
 @cli.command()

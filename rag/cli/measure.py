@@ -42,13 +42,24 @@ def bench_encode(encoder: str, runs: int, as_json: bool) -> None:
 
 @bench.command("search")
 @click.option("--corpus", type=click.Path(path_type=Path), help="A corpus [the demo corpus].")
+@click.option(
+    "--points",
+    type=click.IntRange(min=100),
+    help="Measure a synthetic corpus of this size, made in the folder --corpus or in a temporary one.",
+)
+@click.option("--questions", type=click.IntRange(min=1), default=100, show_default=True, help="With --points.")
 @_runs_option
 @json_option
-def bench_search(corpus: Path | None, runs: int, as_json: bool) -> None:
-    """Milliseconds a question takes."""
-    from rag.bench import search
+def bench_search(corpus: Path | None, points: int | None, questions: int, runs: int, as_json: bool) -> None:
+    """Milliseconds a question takes; with --points also each stage, and recall against exact search."""
+    if points is None:
+        from rag.bench import search
 
-    _show(search(corpus, runs), "milliseconds", "ms", as_json)
+        _show(search(corpus, runs), "milliseconds", "ms", as_json)
+        return
+    from rag.bench.points import points as measure
+
+    _show(measure(points, questions, corpus), "milliseconds", "ms", as_json)
 
 
 @bench.command("ingest")
@@ -68,3 +79,9 @@ def _show(measured: Mapping[str, Any], what: str, unit: str, as_json: bool) -> N
         return
     told = ", ".join(f"{name} {value}" for name, value in measured.items() if not isinstance(value, dict))
     click.echo("\n".join([told, *(f"{name:24} {value:9.2f} {unit}" for name, value in measured[what].items())]))
+    for part in ("stages", "recall@10"):
+        for name, value in measured.get(part, {}).items():
+            shown = (
+                " ".join(f"{p} {ms:.2f} ms" for p, ms in value.items()) if isinstance(value, dict) else f"{value:.3f}"
+            )
+            click.echo(f"{part} {name}: {shown}")

@@ -8,8 +8,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -155,6 +156,56 @@ def terms_of(term: Sequence[tuple[float, str]], minus: Sequence[str], like: Sequ
         *(Term(text=words, weight=-1.0) for words in minus),
         *(Term(like=id_) for id_ in like),
     )
+
+
+_RANKING = (
+    click.option("--collapse/--no-collapse", default=None, help="Fold near-duplicates into the best of them [on]."),
+    click.option(
+        "--rerank",
+        metavar="NAME",
+        help="Let a model read the first hits and order them: `llm`, or a cross-encoder's folder or Hugging Face id.",
+    ),
+    click.option("--rerank-depth", type=click.IntRange(min=1), metavar="N", help="Hits that are reranked [50]."),
+    click.option(
+        "--boost",
+        "boosts",
+        multiple=True,
+        metavar="EXPR:AMOUNT",
+        help="Add to the score where a filter holds, as in 'modality = image: 0.5'; may be repeated.",
+    ),
+    click.option(
+        "--recency",
+        metavar="[FIELD:]DAYS[=AMOUNT]",
+        help="Add AMOUNT [1] to what is new, half of it to what is DAYS old, by the date in FIELD [ingested_at].",
+    ),
+    click.option("--group", type=click.IntRange(min=1), metavar="N", help="At most N hits of each document."),
+    click.option(
+        "--mmr",
+        type=click.FloatRange(0, 1, min_open=True),
+        metavar="LAMBDA",
+        help="Maximal marginal relevance: 1 for relevance alone, lower for more variety, as in 0.7.",
+    ),
+    click.option(
+        "--quota",
+        metavar="MODALITY=N,…",
+        help="Places among the hits: image=3 (at most), image=2.. (at least), image=2..4,text=3..",
+    ),
+)
+
+
+def ranking_options(command: Command) -> Command:
+    """Options of what happens after fusion; the command is given them together, as the mapping `ranking`."""
+
+    @wraps(command)
+    def gathered(**given: Any) -> Any:
+        names = ("collapse", "rerank", "rerank_depth", "boosts", "recency", "group", "mmr", "quota")
+        ranking = {name: value for name in names if (value := given.pop(name)) is not None}
+        return command(**given, ranking=ranking)
+
+    decorated: Any = gathered
+    for option in reversed(_RANKING):
+        decorated = option(decorated)
+    return cast("Command", decorated)
 
 
 def open_corpus(corpus: Path | None, qdrant: str | None, collection: str | None, **more: Any) -> Corpus:

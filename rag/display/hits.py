@@ -9,15 +9,17 @@ from rag.display.view import View
 from rag.errors import PictureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from rag.schema import Hit
+    from rag.schema import Folded, Hit
 
 __all__ = ["hit_lines", "place"]
 
 _INDENT: Final = 5
 _LINES: Final = 3
 """Lines of a passage or caption that are shown."""
+_FOLDED: Final = 3
+"""Hits that a better one stands for, as far as they are named."""
 _PICTURE_COLUMNS: Final = 40
 _COLOURS: Final = {"text": "green", "image": "magenta"}
 
@@ -36,9 +38,19 @@ def hit_lines(hit: Hit, explain: bool = False, view: View | None = None) -> list
     if hit.image:
         lines.append(view.styled(disarmed(view.path(hit.image)), "cyan"))
         lines += _shown(hit, view)
+    for said, folded in (("like this", hit.similar), ("of this document", hit.grouped)):
+        lines += [f"also {said}: {_folded(folded, view)}"] if folded else []
     if explain and (hit.legs or hit.adjustments):
         lines += _table(hit, view)
     return [_head(hit, view), *(" " * _INDENT + line for line in lines)]
+
+
+def _folded(folded: Sequence[Folded], view: View) -> str:
+    shown = [
+        f"{disarmed(view.path(one.source))}{'' if one.page is None else f', page {one.page}'}"
+        for one in folded[:_FOLDED]
+    ]
+    return ", ".join(shown) + (f" and {len(folded) - _FOLDED} more" if len(folded) > _FOLDED else "")
 
 
 def _head(hit: Hit, view: View) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rag.encoders.registry import EncoderInfo
     from rag.schema import Answer
 
-__all__ = ["answer_lines", "encoder_lines", "eval_lines", "report_lines", "status_lines"]
+__all__ = ["answer_lines", "caption_lines", "encoder_lines", "eval_lines", "report_lines", "status_lines"]
 
 
 def answer_lines(answer: Answer, view: View | None = None) -> list[str]:
@@ -44,6 +44,17 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
         f"{report['corpus']}: {sources}",
         f"{nodes['text']} passages and {nodes['image']} pictures in {report['seconds']:.1f} s,"
         f" encoder {report['encoder']}",
+    ]
+
+
+def caption_lines(report: Mapping[str, Any]) -> list[str]:
+    """What a captioning run did, in a few lines."""
+    left_out = [f"  {count} left out: {plain(reason)}" for reason, count in report["left_out"].items()]
+    return [
+        f"{report['captioned']} of {report['pictures']} pictures described by {plain(report['model'])}"
+        f" ({report['asked']} asked, {report['reused']} known, {report['shortened']} shortened),"
+        f" {report['kept']} had words, {report['seconds']:.1f} s",
+        *left_out,
     ]
 
 

@@ -18,7 +18,7 @@ from rag.encoders.hub import WEIGHTS, weight_files
 from rag.encoders.preprocess import Interpolation, PixelRecipe
 from rag.errors import EncoderError, MissingExtra
 
-__all__ = ["TorchBackend", "pixel_recipe", "require_torch"]
+__all__ = ["TorchBackend", "pick_device", "pixel_recipe", "quiet_loading", "read_config", "require_torch"]
 
 _PRECISIONS: Final = {"auto": "float32", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _RESAMPLING: Final[Mapping[int, Interpolation]] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
@@ -40,7 +40,7 @@ class TorchBackend(TensorBackend):
         require_torch(name)
         if precision not in _PRECISIONS:
             raise EncoderError(f"precision {precision!r} was given", f"one of {', '.join(_PRECISIONS)}")
-        config = _read_json(folder / "config.json")
+        config = read_config(folder / "config.json")
         if config.get("model_type") != "clip":
             raise EncoderError(
                 f"{name!r} has the architecture {config.get('model_type')!r}",
@@ -51,7 +51,7 @@ class TorchBackend(TensorBackend):
         self._files = weight_files(folder)
         if not self._files:
             raise _broken(folder, f"there are no weights ({' or '.join(WEIGHTS)})")
-        self._device = _device(device)
+        self._device = pick_device(device)
         parsed = _parsed_config(folder)
         self._dim = int(parsed.projection_dim)
         recipe = pixel_recipe(_processor_config(folder))
@@ -112,7 +112,7 @@ class TorchBackend(TensorBackend):
         from transformers import CLIPModel
 
         try:
-            with _quiet():
+            with quiet_loading():
                 model, report = CLIPModel.from_pretrained(
                     self._folder,
                     local_files_only=True,
@@ -198,7 +198,8 @@ def _broken(folder: Path, reason: str) -> EncoderError:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """A JSON file of a checkpoint. Raises EncoderError where it is missing or no object."""
     try:
         values = json.loads(path.read_text("utf-8"))
     except OSError as exc:
@@ -213,8 +214,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _processor_config(folder: Path) -> Mapping[str, Any]:
     """transformers 5 saves one processor_config.json; older versions a preprocessor_config.json."""
     if (folder / "preprocessor_config.json").is_file():
-        return _read_json(folder / "preprocessor_config.json")
-    config = _read_json(folder / "processor_config.json").get("image_processor")
+        return read_config(folder / "preprocessor_config.json")
+    config = read_config(folder / "processor_config.json").get("image_processor")
     if not isinstance(config, dict):
         raise _broken(folder, "processor_config.json has no image_processor")
     return config
@@ -241,7 +242,8 @@ def _tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _device(device: str) -> str:
+def pick_device(device: str) -> str:
+    """The torch device to use. Raises EncoderError for one that is not here."""
     import torch
 
     if device == "auto":
@@ -258,7 +260,7 @@ def _device(device: str) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_loading() -> Iterator[None]:
     """Without the progress bars and the loading report of transformers: what they tell is checked here."""
     from transformers.utils import logging
 

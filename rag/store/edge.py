@@ -305,21 +305,33 @@ def edge_config(folder: Path) -> models.CollectionParams:
 
 
 def _query_request(request: models.QueryRequest) -> edge.QueryRequest:
-    if request.prefetch:
-        raise StoreError("a query with prefetch", "queries of one leg each, in one batch")
-    query = request.query
-    if isinstance(query, models.NearestQuery):
-        query = query.nearest
+    if isinstance(request.prefetch, list):
+        raise StoreError("several prefetches", "one, without prefetches of its own")
     return edge.QueryRequest(
         limit=request.limit or 10,
         offset=request.offset,
-        query=None if query is None else edge.Query.Nearest(to_vector(query), using=request.using),
+        prefetches=None if request.prefetch is None else [_prefetch(request.prefetch)],
+        query=_nearest(request),
         filter=to_filter(request.filter),
         score_threshold=request.score_threshold,
         params=to_params(request.params),
         with_payload=to_selector(request.with_payload),
         with_vector=to_selector(request.with_vector),
     )
+
+
+def _prefetch(request: models.Prefetch) -> edge.Prefetch:
+    return edge.Prefetch(
+        limit=request.limit or 10,
+        query=_nearest(request),
+        params=to_params(request.params),
+        filter=to_filter(request.filter),
+    )
+
+
+def _nearest(request: models.QueryRequest | models.Prefetch) -> edge.Query | None:
+    query = request.query.nearest if isinstance(request.query, models.NearestQuery) else request.query
+    return None if query is None else edge.Query.Nearest(to_vector(query), using=request.using)
 
 
 def _id(point_id: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rag.errors import FilterError
 from rag.store.filter_ast import And, Comparison, Date, Exists, FilterExpr, Membership, Not, Or, Value, write_value
-from rag.store.values import MIXED, parse_instant
+from rag.store.values import EXACT_FLOATS, MIXED, parse_instant
 
 _HOLDS: Final = {
     "keyword": "words",
@@ -116,7 +116,14 @@ def _compare(element: Any, op: str, value: Value) -> bool:
         return element is value
     if isinstance(value, str):
         return isinstance(element, str) and (value in element if op == "contains" else element == value)
-    return isinstance(element, (int, float)) and not isinstance(element, bool) and _ORDER[op](element, value)
+    return isinstance(element, (int, float)) and not isinstance(element, bool) and _compare_number(element, op, value)
+
+
+def _compare_number(element: float, op: str, value: float) -> bool:
+    """As engines do: as 64-bit floats, but whole numbers that those cannot tell apart are equal only if they are."""
+    if op == "=" and isinstance(value, int) and abs(value) >= EXACT_FLOATS:
+        return isinstance(element, int) and element == value
+    return _ORDER[op](float(element), float(value))
 
 
 def _compare_date(element: Any, op: str, value: Date) -> bool:

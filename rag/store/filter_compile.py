@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rag.errors import FilterError
 from rag.store.filter_ast import And, Comparison, Date, Exists, FilterExpr, Membership, Not, Or
-from rag.store.values import field_path
+from rag.store.values import EXACT_FLOATS, field_path
 
 if TYPE_CHECKING:
     from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
     from qdrant_client import models
 
 _BOUNDS: Final = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
-_EXACT_FLOATS: Final = 2**53
 
 
 def to_qdrant(expr: FilterExpr) -> models.Filter:
@@ -63,7 +62,7 @@ def _comparison(expr: Comparison) -> models.FieldCondition:
     if expr.op == "contains":
         return models.FieldCondition(key=key, match=models.MatchSubstring(substring=str(value)))
     if isinstance(value, (bool, str)) or (
-        isinstance(value, int) and expr.op == "=" and _EXACT_FLOATS < abs(value) < 2**63
+        isinstance(value, int) and expr.op == "=" and EXACT_FLOATS <= abs(value) < 2**63
     ):
         return models.FieldCondition(key=key, match=models.MatchValue(value=value))
     bounds = {"gte": value, "lte": value} if expr.op == "=" else {_BOUNDS[expr.op]: value}

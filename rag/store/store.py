@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -19,7 +19,7 @@ from qdrant_client import models
 from rag.calibration import Calibration
 from rag.errors import FilterError, InputError, StoreError
 from rag.schema import LEGS, LEXICAL, Fingerprint, Leg
-from rag.store.candidates import Candidates, Search
+from rag.store.candidates import Candidates
 from rag.store.collection import Collection
 from rag.store.engines import EngineKind, open_engine
 from rag.store.filters import FilterExpr, check, from_llama_index, to_qdrant
@@ -28,6 +28,7 @@ from rag.store.manifest import Manifest
 from rag.store.points import LEGS_KEY, Codec, dense
 from rag.store.queries import run_query
 from rag.store.sample import calibrate
+from rag.store.search import Search
 
 EXACT_UP_TO: Final = 20_000
 """Points up to which dense legs are searched exactly unless `exact` says otherwise: a scan takes milliseconds."""
@@ -128,6 +129,10 @@ class NamedVectorStore(QdrantVectorStore):
     def close(self) -> None:
         """Let go of the engine; calling it again does nothing."""
         self._collection.client.close()
+
+    def searching(self, *, exact: bool | None) -> NamedVectorStore:
+        """This collection, on the same engine, searched exactly, approximately, or (None) as its size has it."""
+        return NamedVectorStore(collection=self._collection, pictures_root=self._codec.pictures_root, exact=exact)
 
     def optimize(self, *, index_fields: bool | None = None) -> None:
         """Build indexes after a large ingest. A server does so by itself, memory has none.
@@ -317,7 +322,10 @@ class NamedVectorStore(QdrantVectorStore):
         """
         if depth < 1:
             raise InputError(f"depth {depth}", "1 or more")
-        return self._search(query, depth, self.condition(filters, node_ids), ceiling).run(self._codec.node, complete)
+        search = self._search(query, depth, self.condition(filters, node_ids), ceiling)
+        if len(query) == 1 or not complete or self._size <= depth:
+            search = replace(search, payloads_first=True)
+        return search.run(self._codec.node, complete)
 
     def lexical_ceiling(self, words: str) -> float | None:
         """The highest score that `words` allow any passage: the sum over their terms of IDF · (k + 1).
@@ -378,9 +386,9 @@ class NamedVectorStore(QdrantVectorStore):
             seen.setdefault(str(record.payload.get("source", "")), []).append(record.payload)
         return {source: _source_state(source, payloads) for source, payloads in sorted(seen.items())}
 
-    def ids(self) -> set[str]:
-        """The ids of all nodes."""
-        return {str(record.id) for record in self._collection.scroll(None, payload=False)}
+    def ids(self, filters: Filters = None) -> set[str]:
+        """The ids of the nodes that match; of all nodes without a filter."""
+        return {str(record.id) for record in self._collection.scroll(self.condition(filters), payload=False)}
 
     def points_of(self, source: str) -> set[str]:
         """The ids of a source's nodes."""

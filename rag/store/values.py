@@ -9,6 +9,9 @@ from typing import Any, Final
 MIXED: Final = "mixed"
 """The type of a field whose values have no common one: every comparison is allowed, none is indexed."""
 
+EXACT_FLOATS: Final = 2**53
+"""Up to here 64-bit floats tell whole numbers apart."""
+
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?P<time>[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?P<zone>Z|[+-]\d\d:\d\d)?)?")
 
 

@@ -1,0 +1,96 @@
+"""The elements of OpenDocument (ISO/IEC 26300): words of paragraphs, rows and cells of tables, frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ingestion.document import one_line
+from ingestion.readers._links import address_suffix
+from ingestion.readers._sheet import MAX_ROWS
+from ingestion.readers._tables import MAX_SPREAD
+
+_NS: Final = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
+OFFICE, TEXT, TABLE, DRAW, STYLE, META, PRESENTATION, MANIFEST = (
+    _NS % name for name in ("office", "text", "table", "drawing", "style", "meta", "presentation", "manifest")
+)
+SVG: Final = _NS % "svg-compatible"
+DC: Final = "{http://purl.org/dc/elements/1.1/}"
+XLINK: Final = "{http://www.w3.org/1999/xlink}"
+MATH: Final = "{http://www.w3.org/1998/Math/MathML}"
+SKIPPED: Final = frozenset(
+    {f"{TEXT}tracked-changes", f"{TEXT}note", f"{OFFICE}annotation", f"{OFFICE}annotation-end", f"{TEXT}ruby-text"}
+)
+_SPACE: Final = re.compile(r"[ \t\r\n]+")
+_MAX_COLUMNS: Final = 16_384
+
+
+def frames_of(element: Any) -> Iterator[Any]:
+    """The outermost frames and shapes below `element`."""
+    for child in element:
+        if child.tag == f"{DRAW}frame" or child.tag in (f"{DRAW}custom-shape", f"{DRAW}g", f"{DRAW}rect"):
+            yield child
+        elif child.tag not in SKIPPED:
+            yield from frames_of(child)
+
+
+def text_of(element: Any, told: set[str] | None = None) -> str:
+    """The words of a paragraph; frames, notes and remarks are not among them."""
+    parts = [_SPACE.sub(" ", element.text or "")]
+    for child in element:
+        tag = child.tag
+        if tag == f"{TEXT}s":
+            count = child.get(f"{TEXT}c", "1")
+            parts.append(" " * min(int(count) if count.isdigit() else 1, 1000))
+        elif tag == f"{TEXT}tab":
+            parts.append("\t")
+        elif tag == f"{TEXT}line-break":
+            parts.append("\n")
+        elif isinstance(tag, str) and tag not in SKIPPED and not tag.startswith((DRAW, PRESENTATION)):
+            words = text_of(child, told)
+            if tag == f"{TEXT}a" and told is not None:
+                words += address_suffix(words, child.get(f"{XLINK}href", ""), told)
+            parts.append(words)
+        parts.append(_SPACE.sub(" ", child.tail or ""))
+    # White space of the file is one space however much there is (ODF 1.2, 6.1.2), also around what was taken out.
+    return re.sub(" {2,}", " ", "".join(parts))
+
+
+def rows_of(table: Any) -> Iterator[tuple[int, Iterator[Any]]]:
+    """(times repeated, cells) of the rows, also those that a header or a group wraps."""
+    for child in table:
+        if child.tag == f"{TABLE}table-row":
+            yield (
+                count_of(child, "number-rows-repeated", MAX_ROWS),
+                (cell for cell in child if isinstance(cell.tag, str)),
+            )
+        elif child.tag in (f"{TABLE}{name}" for name in ("table-header-rows", "table-rows", "table-row-group")):
+            yield from rows_of(child)
+
+
+def sheet_rows_of(sheet: Any) -> Iterator[list[str]]:
+    for times, cells in rows_of(sheet):
+        row: list[str] = []
+        for cell in cells:
+            text = cell_of(cell)
+            # A cell without words is repeated to the edge of the sheet.
+            row += [text] * min(count_of(cell, "number-columns-repeated", _MAX_COLUMNS), _MAX_COLUMNS - len(row))
+        while row and not row[-1]:
+            row.pop()
+        for _ in range(times if row else min(times, 1)):
+            yield row
+
+
+def count_of(element: Any, name: str, most: int) -> int:
+    value = element.get(f"{TABLE}{name}", "1")
+    return min(int(value), most) if value.isdigit() and len(value) < 12 else 1
+
+
+def span_of(cell: Any, name: str) -> int:
+    return count_of(cell, f"number-{name}-spanned", MAX_SPREAD)
+
+
+def cell_of(cell: Any) -> str:
+    """The words of a cell, those of a table within it among them."""
+    return one_line(" ".join(text_of(p) for p in cell.iter(f"{TEXT}p", f"{TEXT}h")))

@@ -1,0 +1,179 @@
+"""SVG drawings by resvg (resvg-py, MIT): drawn without looking at any file or address, in bounded size.
+
+What resvg itself would read from the disk (`href` to files) is taken out before it sees the drawing, and so are
+drawings nested deeper than its stack.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from PIL import Image
+
+from rag.errors import PictureError
+
+__all__ = ["DrawingWords", "drawing_words", "is_svg", "rasterized"]
+
+MAX_BYTES: Final = 32 * 2**20
+MAX_DEPTH: Final = 200
+"""Levels of elements: resvg overflows its stack, and ends the process, somewhere above 1,000."""
+MAX_EMBEDDED_PIXELS: Final = 50_000_000
+"""Of all pictures within a drawing together."""
+SMALL: Final = 48
+SIDE: Final = 1024
+MAX_SIDE: Final = 2048
+"""Longest side in pixels: up to SMALL a drawing is an icon and stays as small as it is; others are drawn at least SIDE
+large, and at most MAX_SIDE."""
+
+_SVG: Final = "http://www.w3.org/2000/svg"
+_GZIP: Final = b"\x1f\x8b"
+_EMBEDDED: Final = re.compile(r"data:image/(?:png|jpe?g|gif|webp)\s*(?:;[^,]*)?,", re.I)
+_LENGTH: Final = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?\d+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.I)
+_PIXELS: Final = {"": 1.0, "px": 1.0, "pt": 96 / 72, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+
+
+@dataclass(frozen=True)
+class DrawingWords:
+    """What a drawing says: its own title and description, and the words that are drawn."""
+
+    title: str
+    description: str
+    text: str
+
+
+def is_svg(data: bytes) -> bool:
+    """Whether the bytes begin as an SVG drawing does, compressed or not."""
+    try:
+        head = _unpacked(data, 8192, whole=False)
+    except (zlib.error, ValueError):
+        return False
+    for encoding in ("utf-16", "utf-8"):
+        if encoding == "utf-8" or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            text = head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
+            return text.startswith("<") and re.search(r"<(?:\w+:)?svg[\s>]", text) is not None
+    return False
+
+
+def rasterized(data: bytes, label: str) -> Image.Image:
+    """The drawing on white. Raises PictureError where it is no well-formed SVG, too large, or cannot be drawn."""
+    import resvg_py
+    from lxml import etree
+
+    root = _parsed(data, label)
+    _seclude(root)
+    side = _side(root)
+    try:
+        png = resvg_py.svg_to_bytes(
+            svg_string=etree.tostring(root, encoding="unicode", with_tail=False),
+            background="white",
+            width=side,
+            height=side,
+            dpi=96,
+        )
+    except ValueError as exc:
+        raise PictureError(
+            f"{label} is an SVG that cannot be drawn ({exc})", advice="open and save it with a drawing program"
+        ) from exc
+    image = Image.open(BytesIO(png), formats=("PNG",)).convert("RGB")
+    image.format = "SVG"
+    return image
+
+
+def drawing_words(data: bytes) -> DrawingWords:
+    """The words of a drawing. Raises PictureError as `rasterized` does."""
+    root = _parsed(data, "the drawing")
+    said: dict[str, list[str]] = {"title": [], "desc": [], "text": []}
+    for name, parts in said.items():
+        for element in root.iter(f"{{{_SVG}}}{name}"):
+            words = " ".join("".join(element.itertext()).split())
+            if words and words not in parts:
+                parts.append(words)
+    # The first title and description are the drawing's own; others belong to shapes within it.
+    own = [next(iter(said[name]), "") if _of_root(root, name) else "" for name in ("title", "desc")]
+    shapes = [words for name in ("title", "desc") for words in said[name] if words not in own]
+    return DrawingWords(own[0], own[1], "\n".join(dict.fromkeys((*said["text"], *shapes))))
+
+
+def _of_root(root: Any, name: str) -> bool:
+    found = root.find(f".//{{{_SVG}}}{name}")
+    return found is not None and found.getparent() is root
+
+
+def _parsed(data: bytes, label: str) -> Any:
+    from lxml import etree
+
+    parser = etree.XMLParser(
+        resolve_entities="internal", no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(_unpacked(data, MAX_BYTES, whole=True), parser)
+    except (etree.XMLSyntaxError, zlib.error, ValueError) as exc:
+        raise PictureError(
+            f"{label} is not a well-formed SVG ({' '.join(str(exc).split())})", advice="save it again, or as PNG"
+        ) from exc
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > MAX_DEPTH:
+            raise PictureError(
+                f"{label} is an SVG nested too deeply", f"at most {MAX_DEPTH} levels", "simplify it, or save it as PNG"
+            )
+    return root
+
+
+def _unpacked(data: bytes, limit: int, whole: bool) -> bytes:
+    """At most `limit` bytes. Raises ValueError for more where the `whole` is wanted."""
+    unpacked = data[: limit + 1]
+    if data.startswith(_GZIP):
+        unpacked = zlib.decompressobj(wbits=31).decompress(data, limit + 1)
+    if whole and len(unpacked) > limit:
+        raise ValueError(f"more than {limit} bytes")
+    return unpacked[:limit]
+
+
+def _seclude(root: Any) -> None:
+    """Take out every reference that leads out of the drawing, and pictures within it that are too large."""
+    left = MAX_EMBEDDED_PIXELS
+    for element in root.iter():
+        for key in [key for key in element.attrib if key.rpartition("}")[2] == "href"]:
+            target = element.attrib[key].strip()
+            if target.startswith("#"):
+                continue
+            pixels = _embedded_pixels(target)
+            if pixels is None or pixels > left:
+                del element.attrib[key]
+            else:
+                left -= pixels
+
+
+def _embedded_pixels(uri: str) -> int | None:
+    """Pixels of a data: picture; None for anything else."""
+    if not (head := _EMBEDDED.match(uri)):
+        return None
+    try:
+        payload = uri[head.end() :]
+        data = base64.b64decode(payload) if ";base64" in head[0].lower() else unquote_to_bytes(payload)
+        with Image.open(BytesIO(data), formats=("PNG", "JPEG", "GIF", "WEBP")) as image:
+            return image.width * image.height
+    except (OSError, ValueError, SyntaxError, binascii.Error, Image.DecompressionBombError):
+        return None
+
+
+def _side(root: Any) -> int:
+    """The longest side to draw at. A drawing that does not tell its size is drawn at SIDE."""
+    given = [_pixels(root.get(name, "")) for name in ("width", "height")]
+    box = [_pixels(part) for part in re.split(r"[\s,]+", root.get("viewBox", "").strip())[2:4]]
+    longest = max((size for size in (given if all(given) else box) if size), default=0.0)
+    return round(longest) or 1 if 0 < longest <= SMALL else round(min(max(longest, SIDE), MAX_SIDE))
+
+
+def _pixels(length: str) -> float:
+    match = _LENGTH.fullmatch(length)
+    return float(match[1]) * _PIXELS[(match[2] or "").lower()] if match else 0.0

@@ -1,0 +1,34 @@
+"""Equal scores: engines differ by float32 rounding, and must give the same order all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+TIE: Final = 2e-6
+"""Scores nearer than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
+
+
+def equal(higher: float, lower: float) -> bool:
+    """Whether two scores are the same but for rounding."""
+    return higher - lower <= TIE * max(1.0, abs(higher))
+
+
+def ordered(scores: Iterable[tuple[str, float]]) -> tuple[str, ...]:
+    """Ids by falling score; a run of equal scores in the order of ids."""
+    falling = sorted(scores, key=lambda pair: (-pair[1], pair[0]))
+    out: list[str] = []
+    run: list[str] = []
+    last = 0.0
+    for point_id, score in falling:
+        if run and not equal(last, score):
+            out += sorted(run)
+            run = []
+        run.append(point_id)
+        last = score
+    return tuple(out + sorted(run))
+
+
+def overflows(points: Sequence[Any], depth: int, limit: int) -> bool:
+    """Whether points beyond the `limit` that was asked for may equal the last of the `depth` that count."""
+    return len(points) == limit and equal(points[depth - 1].score, points[-1].score)
