@@ -8,9 +8,8 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -18,56 +17,13 @@ import pytest
 from ingestion.sources.limits import Access, Limits, Resolver, resolved
 from ingestion.sources.web import address, fetch
 from rag.errors import InputError, SourceError, SourceGone
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-@dataclass
-class Site:
-    """A server on loopback, whose pages the test writes."""
-
-    pages: dict[str, Answer] = field(default_factory=dict)
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    port: int = 0
-
-    def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
+from tests.web_site import Site, answer, redirect, served
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    made = Site()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            made.asked.append((self.path, dict(self.headers)))
-            made.pages[self.path](self)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing is printed."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
-
-
-def answer(body: bytes, status: int = 200, **headers: str) -> Answer:
-    def send(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(status)
-        for name, value in {"Content_Type": "text/html", "Content_Length": str(len(body)), **headers}.items():
-            request.send_header(name.replace("_", "-"), value)
-        request.end_headers()
-        request.wfile.write(body)
-
-    return send
-
-
-def redirect(to: str) -> Answer:
-    return answer(b"", 302, Location=to)
+    with served() as made:
+        yield made
 
 
 def resolver(table: dict[str, Sequence[str]]) -> Resolver:
@@ -160,6 +116,24 @@ def test_redirects_are_followed_five_times_and_no_more(site: Site, tmp_path: Pat
     assert fetch(site.url("/1"), tmp_path, OPEN).read_bytes() == b"<p>end"
     with pytest.raises(SourceError, match="redirects more than 5 times"):
         fetch(site.url("/0"), tmp_path, OPEN)
+
+
+def test_the_body_of_a_redirect_is_not_read(site: Site, tmp_path: Path):
+    sent: list[int] = []
+
+    def endless(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(302)
+        request.send_header("Location", "/end")
+        request.end_headers()
+        try:
+            while len(sent) < 3000:
+                sent.append(request.wfile.write(b"x" * 65536))
+        except OSError:
+            return
+
+    site.pages |= {"/": endless, "/end": answer(b"<p>end")}
+    assert fetch(site.url(), tmp_path, OPEN).read_bytes() == b"<p>end"
+    assert len(sent) < 300
 
 
 def test_credentials_stay_with_the_host_they_were_given_for(site: Site, tmp_path: Path):
@@ -337,40 +311,24 @@ rFMX8XY9pEravR9thwsjzFj/oB4EpzcuDoY1pinJlhY=
 
 
 @pytest.fixture
-def encrypted(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The port of a server that shows CERTIFICATE and hands every connection on to the site."""
+def encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A server that shows CERTIFICATE, which is trusted."""
     pem = tmp_path / "certificate.pem"
     pem.write_text(CERTIFICATE)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            site.asked.append((self.path, dict(self.headers)))
-            answer(b"<p>encrypted")(self)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing is printed."""
-
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, *_: object) -> None:
-            """A client that hangs up is what some tests want."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+    with served(context) as made:
+        made.pages["/"] = answer(b"<p>encrypted")
+        yield made
 
 
-def test_the_certificate_must_be_that_of_the_name(site: Site, encrypted: int, tmp_path: Path):
+def test_the_certificate_must_be_that_of_the_name(encrypted: Site, tmp_path: Path):
     names: dict[str, Sequence[str]] = {"tls.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]}
     access = Access(allow_private=True, resolve=resolver(names))
-    assert fetch(f"https://tls.example:{encrypted}/", tmp_path, access).read_bytes() == b"<p>encrypted"
-    assert site.asked.pop()[1]["Host"] == f"tls.example:{encrypted}"
+    assert fetch(f"https://tls.example:{encrypted.port}/", tmp_path, access).read_bytes() == b"<p>encrypted"
+    assert encrypted.asked.pop()[1]["Host"] == f"tls.example:{encrypted.port}"
     for host in ("other.example", "127.0.0.1"):
         with pytest.raises(SourceError, match="CERTIFICATE_VERIFY_FAILED"):
-            fetch(f"https://{host}:{encrypted}/", tmp_path, access)
-    assert not site.asked
+            fetch(f"https://{host}:{encrypted.port}/", tmp_path, access)
+    assert not encrypted.asked

@@ -86,6 +86,7 @@ def _remote(url: str) -> ModuleType:
         from ingestion.sources import stores
     except ImportError as exc:
         raise MissingExtra(f"fetching {_kind(url)}://", "remote") from exc
+    stores.require(_kind(url))
     return stores
 
 

@@ -91,11 +91,11 @@ def member_path(name: str, *, windows: bool = os.name == "nt") -> PurePosixPath:
     if _CONTROL.search(name):
         raise ValueError("the name has control characters")
     slashed = name.replace("\\", "/")
-    if slashed.startswith("/") or _DRIVE.match(slashed):
-        raise ValueError("the name is an absolute path")
     parts = [part for part in slashed.split("/") if part not in ("", ".")]
+    if slashed.startswith("/") or _DRIVE.match("".join(parts[:1])):
+        raise ValueError("the name is an absolute path")
     if ".." in parts:
-        raise ValueError("the name leads out of the archive")
+        raise ValueError("the name leads out of the folder")
     if not parts:
         raise ValueError("the name is empty")
     if len(slashed.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST for part in parts):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from ingestion.sources.limits import Limits
 from ingestion.sources.names import member_path
 from rag.errors import InputError, MissingExtra, SourceError, SourceGone
 
-__all__ = ["PROTOCOLS", "Listing", "Object", "address", "download", "listing"]
+__all__ = ["PROTOCOLS", "Listing", "Object", "address", "download", "listing", "require"]
 
 PROTOCOLS: Final = {
     **{"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"},
@@ -70,6 +71,13 @@ def address(given: str) -> str:
     if not rest.strip("/") or "::" in rest:
         raise InputError(f"{given!r} names no bucket", f"{protocol}://bucket/prefix is allowed", "correct it")
     return f"{_SAME.get(protocol, protocol)}://{rest.rstrip('/')}"
+
+
+def require(protocol: str) -> None:
+    """Raises MissingExtra where the package of a protocol is not installed."""
+    package = PROTOCOLS.get(protocol)
+    if package is not None and find_spec(package) is None:
+        raise MissingExtra(f"{protocol}://", package=package)
 
 
 def listing(given: str, limits: Limits) -> Listing:
@@ -167,8 +175,6 @@ def _told(name: str) -> Iterator[None]:
         raise
     except FileNotFoundError as exc:
         raise SourceGone(f"{name} is gone", advice="--remove-missing removes it") from exc
-    except ImportError as exc:
-        raise MissingExtra(name, package=exc.name or "its package") from exc
     except Exception as exc:  # botocore's, aiohttp's, Google's and Azure's have no base in common
         told = " ".join(str(exc).split())
         raise SourceError(

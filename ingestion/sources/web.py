@@ -74,16 +74,32 @@ def fetch(given: str, folder: Path, access: Access) -> Path:
         _told(target.source, access, deadline),
         httpx.Client(
             transport=_Transport(access, deadline, target.source),
-            follow_redirects=True,
-            max_redirects=access.limits.redirects,
             trust_env=False,
             timeout=None,
             headers={"User-Agent": "triptych", "Accept": "*/*", "Accept-Encoding": "gzip, identity"},
         ) as client,
-        client.stream("GET", target.url) as response,
+        _answered(client, target, access) as response,
     ):
         _check(response, target.source, access)
         return _save(response, target, folder, access)
+
+
+@contextmanager
+def _answered(client: httpx.Client, target: _Target, access: Access) -> Iterator[httpx.Response]:
+    """The answer, its body unread. The bodies of redirects are never read; httpx would, whole."""
+    request = client.build_request("GET", target.url)
+    for _ in range(access.limits.redirects + 1):
+        response = client.send(request, stream=True, follow_redirects=False)
+        try:
+            if response.next_request is None:
+                yield response
+                return
+        finally:
+            response.close()
+        request = response.next_request
+    raise SourceError(
+        f"{target.source} redirects more than {access.limits.redirects} times", advice="name the address it leads to"
+    )
 
 
 def _check(response: httpx.Response, source: str, access: Access) -> None:
@@ -167,10 +183,6 @@ def _told(source: str, access: Access, deadline: _Deadline) -> Iterator[None]:
         raise
     except httpcore.TimeoutException as exc:
         raise _too_slow(source, access) from exc
-    except httpx.TooManyRedirects as exc:
-        raise SourceError(
-            f"{source} redirects more than {access.limits.redirects} times", advice="name the address it leads to"
-        ) from exc
     except _FAILURES as exc:
         if deadline.passed:
             raise _too_slow(source, access) from exc
