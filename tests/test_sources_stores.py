@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from ingestion.sources.limits import Limits
-from ingestion.sources.stores import PROTOCOLS, address, download, listing, require
+from ingestion.sources.stores import PROTOCOLS, address, check, download, listing
 from rag.errors import InputError, MissingExtra, SourceError, SourceGone
 
 
@@ -133,7 +133,7 @@ def test_what_names_no_bucket_or_wraps_another_url_is_refused(url: str):
 def test_a_package_that_is_missing_is_named(protocol: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, PROTOCOLS[protocol], None)
     with pytest.raises(MissingExtra, match=f"{protocol}:// needs .* pip install {PROTOCOLS[protocol]}"):
-        require(protocol)
+        check(f"{protocol}://bucket/x")
 
 
 @pytest.mark.usefixtures("bucket")

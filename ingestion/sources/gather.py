@@ -54,7 +54,7 @@ def gathered(
     paths = [_local(one) if is_url(one) and _kind(str(one)) == "file" else one for one in given]
     urls = [str(one) for one in paths if is_url(one)]
     for url in urls:
-        _remote(url).address(url)
+        _remote(url).check(url)
     paths = [one for one in paths if not is_url(one)]
     found = survey(paths, exclude, patterns, include) if paths or not urls else Survey()
     with ExitStack() as rooms:
@@ -86,7 +86,6 @@ def _remote(url: str) -> ModuleType:
         from ingestion.sources import stores
     except ImportError as exc:
         raise MissingExtra(f"fetching {_kind(url)}://", "remote") from exc
-    stores.require(_kind(url))
     return stores
 
 

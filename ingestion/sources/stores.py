@@ -21,7 +21,7 @@ from ingestion.sources.limits import Limits
 from ingestion.sources.names import member_path
 from rag.errors import InputError, MissingExtra, SourceError, SourceGone
 
-__all__ = ["PROTOCOLS", "Listing", "Object", "address", "download", "listing", "require"]
+__all__ = ["PROTOCOLS", "Listing", "Object", "address", "check", "download", "listing"]
 
 PROTOCOLS: Final = {
     **{"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"},
@@ -73,11 +73,11 @@ def address(given: str) -> str:
     return f"{_SAME.get(protocol, protocol)}://{rest.rstrip('/')}"
 
 
-def require(protocol: str) -> None:
-    """Raises MissingExtra where the package of a protocol is not installed."""
-    package = PROTOCOLS.get(protocol)
-    if package is not None and find_spec(package) is None:
-        raise MissingExtra(f"{protocol}://", package=package)
+def check(given: str) -> None:
+    """Raises InputError where a URL is malformed, MissingExtra where the package of its protocol is not installed."""
+    package = PROTOCOLS[address(given).partition("://")[0]]
+    if find_spec(package) is None:
+        raise MissingExtra(f"{given.partition('://')[0]}://", package=package)
 
 
 def listing(given: str, limits: Limits) -> Listing:

@@ -26,7 +26,7 @@ from ingestion.sources.limits import Access
 from ingestion.sources.names import file_name
 from rag.errors import InputError, SourceError, SourceGone
 
-__all__ = ["address", "fetch"]
+__all__ = ["address", "check", "fetch"]
 
 _CHUNK: Final = 1 << 16
 _HEAD: Final = 1024
@@ -48,6 +48,11 @@ class _Target:
 def address(given: str) -> str:
     """The name of a URL as a source: without credentials and fragment. Raises InputError where it is malformed."""
     return _parsed(given).source
+
+
+def check(given: str) -> None:
+    """Raises InputError where a URL is malformed."""
+    _parsed(given)
 
 
 def _parsed(given: str) -> _Target:
