@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.readers import read
 from ingestion.sources.limits import Access, Limits, Resolver, resolved
 from ingestion.sources.web import address, fetch
 from rag.errors import InputError, SourceError, SourceGone
@@ -235,6 +236,31 @@ def test_a_content_type_that_nothing_reads_is_told(site: Site, tmp_path: Path):
     site.pages["/film"] = answer(b"x", Content_Type="video/mp4")
     with pytest.raises(SourceError, match="is of the content type video/mp4; documents, pages and pictures are read"):
         fetch(site.url("/film"), tmp_path, OPEN)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "said"),
+    [
+        ("Größe – €", "cp1252", "ISO-8859-1"),
+        ("Слова", "cp1251", "windows-1251"),
+        ("言葉", "shift_jis", "Shift_JIS"),
+        ("Größe", "utf-8", "ISO-8859-1"),
+        ("Größe", "utf-16", "utf-16"),
+    ],
+)
+def test_a_text_keeps_the_encoding_that_only_the_header_tells(
+    site: Site, tmp_path: Path, text: str, encoding: str, said: str
+):
+    page = f"<p>{text}</p>".encode(encoding)
+    site.pages["/"] = answer(page, Content_Type=f"text/html; charset={said}")
+    (block,) = read(fetch(site.url(), tmp_path, OPEN)).blocks
+    assert block.text == text
+
+
+@pytest.mark.parametrize("said", ["punycode", "zip", "no-such", "unicode_escape", "\u00ff", "utf-8"])
+def test_an_encoding_that_is_none_changes_nothing(site: Site, tmp_path: Path, said: str):
+    site.pages["/"] = answer(b"<p>\xff words", Content_Type=f"text/html; charset={said}")
+    assert fetch(site.url(), tmp_path, OPEN).read_bytes() == b"<p>\xff words"
 
 
 HURRY = Access(allow_private=True, limits=Limits(seconds=0.5))

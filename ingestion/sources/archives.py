@@ -199,10 +199,12 @@ def _check_directory(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL - 76))
         tail = file.read()
-    sizes = [struct.unpack_from("<L", tail, tail.rfind(b"PK\x05\x06") + 12)[0]]
+    sizes = [0]
+    if (at := tail.rfind(b"PK\x05\x06")) >= 0:
+        sizes.append(struct.unpack_from("<L", tail, at + 12)[0])
     if (at := tail.rfind(b"PK\x06\x06")) >= 0:
         sizes.append(struct.unpack_from("<Q", tail, at + 40)[0])
-    if max(size for size in (*sizes, 0) if size != 0xFFFFFFFF) > _MAX_DIRECTORY:
+    if max(size for size in sizes if size != 0xFFFFFFFF) > _MAX_DIRECTORY:
         raise ValueError(f"a directory of more than {_MAX_DIRECTORY} bytes")
 
 
