@@ -181,7 +181,10 @@ def _below(
         ]
         for name in sorted(files):
             path = here / name
-            if not name.startswith(".") and not left_out(path, patterns.reason(path, folder, folder=False)):
+            if name.startswith("."):
+                continue
+            # An archive is to its members what a folder is to its files: what alone is read may lie in it.
+            if not left_out(path, patterns.reason(path, folder, folder=is_archive(name))):
                 yield path
 
 

@@ -222,6 +222,14 @@ def test_patterns_hold_for_members_as_for_files(corpus: Corpus, tmp_path: Path):
     }
 
 
+def test_what_alone_is_read_may_lie_in_an_archive(corpus: Corpus, bucket: Any, tmp_path: Path):
+    path = pack(tmp_path / "a.zip", a_txt=b"1", b_md=b"2")
+    (tmp_path / "c.txt").write_text("3")
+    bucket.pipe({"/b/a.zip": path.read_bytes(), "/b/c.txt": b"3", "/b/d.md": b"4"})
+    ingest(corpus, tmp_path, "memory://b", include=["*.md"])
+    assert sources(corpus) == {f"{path}!/b.md", "memory://b/a.zip!/b.md", "memory://b/d.md"}
+
+
 def test_an_archive_in_an_archive_is_not_opened(corpus: Corpus, tmp_path: Path):
     inner = pack(tmp_path / "inner.zip", a_txt=b"1").read_bytes()
     report = ingest(corpus, pack(tmp_path / "a.zip", inner_zip=inner, b_txt=b"2"))
@@ -285,6 +293,12 @@ def test_a_malformed_url_is_refused_before_anything_is_fetched(corpus: Corpus, s
     with pytest.raises(InputError, match="unknown kind ftp"):
         ingest(corpus, site.url(), "ftp://example.com/x")
     assert not site.asked
+
+
+def test_a_temporary_folder_that_cannot_be_made_is_told(corpus: Corpus, site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
+    with pytest.raises(InputError, match=r"no temporary folder can be made .*; name one in TMPDIR"):
+        ingest(corpus, site.url("/page"))
 
 
 def triptych(*arguments: object) -> Any:

@@ -109,6 +109,7 @@ class _Target:
     def __init__(self, into: Path, limits: Limits, allowance: int, name: str, result: Unpacked) -> None:
         self._into, self._limits, self.allowance, self._name = into, limits, allowance, name
         self._result, self._members, self._size = result, 0, 0
+        self._written: set[str] = set()
 
     def count(self, members: int = 1) -> None:
         """Raises SourceError where the archive has too many members."""
@@ -147,14 +148,17 @@ class _Target:
             self.fail(name, str(exc))
             return
         try:
+            if path.exists() and name not in self._written:
+                raise FileExistsError  # a folder; or a file whose name this file system takes for the same
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._written.add(name)
             with path.open("wb") as file:
                 while block := content.read(_BLOCK):
                     self.check(len(block))
                     self._size += len(block)
                     file.write(block)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            self.fail(name, "another member is a file where this one needs a folder, or the other way round")
+            self.fail(name, "another member is where this one belongs")
         except (*_DAMAGE, OSError) as exc:
             if isinstance(exc, OSError) and exc.errno is not None:
                 raise

@@ -94,7 +94,7 @@ class _Gathered:
 
     def __init__(self, rooms: ExitStack, access: Access, patterns: Sequence[str], include: Sequence[str]) -> None:
         self._rooms, self._access = rooms, access
-        self._patterns, self._include = patterns, include
+        self._patterns, self._include, self._rules = patterns, include, Patterns(patterns, include)
         self._files: dict[str, Found] = {}
         self._skips: dict[str, Skip] = {}
         self._parts: dict[str, Skip] = {}
@@ -160,7 +160,14 @@ class _Gathered:
 
     def _room(self) -> Path:
         """A folder of its own for each thing fetched: documents cannot see what others brought."""
-        folder = TemporaryDirectory(prefix="triptych-", ignore_cleanup_errors=True)
+        try:
+            folder = TemporaryDirectory(prefix="triptych-", ignore_cleanup_errors=True)
+        except OSError as exc:
+            raise InputError(
+                f"no temporary folder can be made ({exc.strerror or exc})",
+                "a folder that can be written is needed for what is fetched or unpacked",
+                "name one in TMPDIR",
+            ) from exc
         return Path(self._rooms.enter_context(folder)).resolve()
 
     def _file(self, path: Path, room: Path, source: str) -> None:
@@ -223,7 +230,7 @@ class _Gathered:
             path = Path(os.sep, member_path(name))
         except ValueError:
             return ""
-        return Patterns(self._patterns, self._include).reason(path, Path(os.sep), folder=False)
+        return self._rules.reason(path, Path(os.sep), folder=is_archive(name))
 
     def _refuse(self, source: str, reason: str, excluded: str) -> None:
         """A member that cannot be had, unless it is not wanted anyway."""
