@@ -49,6 +49,20 @@ def test_one_object_is_itself():
     assert [str(item.path) for item in found.objects] == ["b.txt"]
 
 
+def test_the_empty_objects_that_stand_for_folders_are_no_documents(
+    bucket: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+):
+    put(docs__sub__b_txt=b"2")
+    store = fsspec.filesystem("memory")
+    listed = store.find("/bucket/docs", detail=True)
+    for marker in ("/bucket/docs", "/bucket/docs/", "/bucket/docs/sub/"):  # as s3fs tells of them
+        listed[marker] = {"name": marker, "size": 0, "type": "file"}
+    monkeypatch.setattr(type(store), "find", lambda *_, **__: listed)
+    found = listing("memory://bucket/docs", Limits())
+    assert [str(item.path) for item in found.objects] == ["sub/b.txt"]
+    assert not found.refused
+
+
 @pytest.mark.usefixtures("bucket")
 def test_a_listing_is_never_older_than_the_question():
     put(a_txt=b"1")

@@ -98,9 +98,14 @@ def listing(given: str, limits: Limits) -> Listing:
         files.invalidate_cache()
         single = not given.endswith("/") and files.isfile(root)
         found = {root: files.info(root)} if single else files.find(root, detail=True)
-    keys = {key: int(info.get("size") or 0) for key, info in sorted(found.items()) if info["type"] == "file"}
+    # A key that ends with a slash is an empty object by which consoles show a folder.
+    keys = {
+        key: int(info.get("size") or 0)
+        for key, info in sorted(found.items())
+        if info["type"] == "file" and not key.endswith("/") and (single or key != root)
+    }
     if not keys:
-        raise SourceGone(f"{source}: nothing is there", "objects and prefixes are allowed", "check the bucket and key")
+        raise _nothing(source)
     _check(source, keys, limits)
     objects, refused = [], {}
     for key, size in keys.items():
@@ -166,6 +171,14 @@ def _too_large(item: Object, limits: Limits) -> SourceError:
     )
 
 
+def _nothing(name: str) -> SourceGone:
+    return SourceGone(
+        f"{name}: nothing is there",
+        "objects and prefixes are allowed",
+        "check the name, or forget what is stored of it: --remove-missing",
+    )
+
+
 @contextmanager
 def _told(name: str) -> Iterator[None]:
     """The packages of the protocols raise errors of their own, which cannot be named without installing them all."""
@@ -174,7 +187,7 @@ def _told(name: str) -> Iterator[None]:
     except (SourceError, MemoryError):
         raise
     except FileNotFoundError as exc:
-        raise SourceGone(f"{name} is gone", advice="--remove-missing removes it") from exc
+        raise _nothing(name) from exc
     except Exception as exc:  # botocore's, aiohttp's, Google's and Azure's have no base in common
         told = " ".join(str(exc).split())
         raise SourceError(
