@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import zlib
@@ -315,35 +317,19 @@ def test_a_proxy_of_the_environment_is_not_asked(site: Site, tmp_path: Path, mon
     assert fetch(site.url(), tmp_path, OPEN).read_bytes() == b"<p>words"
 
 
-CERTIFICATE = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgbHOY9CNy6yf3b7av
-AMSxKSowOK8LSlhJbV1USPOc0YahRANCAARD/jaChls4MSQvSWTljg1FCQoSg4Oc
-1Z5fgBhCcCVDcuLSmznc0Nt2PDc0Qku7HaM8nykzYmJpogryzCWInA+z
------END PRIVATE KEY-----
------BEGIN CERTIFICATE-----
-MIIBnDCCAUGgAwIBAgIUH5EhFSmNicCno7g336tG6U/aZgUwCgYIKoZIzj0EAwIw
-FjEUMBIGA1UEAwwLdGxzLmV4YW1wbGUwIBcNMjYxMTIxMTIzNTAwWhgPMjEyNjEw
-MjgxMjM1MDBaMBYxFDASBgNVBAMMC3Rscy5leGFtcGxlMFkwEwYHKoZIzj0CAQYI
-KoZIzj0DAQcDQgAEQ/42goZbODEkL0lk5Y4NRQkKEoODnNWeX4AYQnAlQ3Li0ps5
-3NDbdjw3NEJLux2jPJ8pM2JiaaIK8swliJwPs6NrMGkwHQYDVR0OBBYEFPwJpcQx
-kR/GzQQS625H2mlxpOdDMB8GA1UdIwQYMBaAFPwJpcQxkR/GzQQS625H2mlxpOdD
-MA8GA1UdEwEB/wQFMAMBAf8wFgYDVR0RBA8wDYILdGxzLmV4YW1wbGUwCgYIKoZI
-zj0EAwIDSQAwRgIhALUPB5woAB5KW9yyhN8Z/OhSJtovNvX8Ml5jGUWY2MYtAiEA
-rFMX8XY9pEravR9thwsjzFj/oB4EpzcuDoY1pinJlhY=
------END CERTIFICATE-----
-"""
-"""Made with openssl for these tests: self-signed for tls.example, prime256v1, a hundred years."""
-
-
 @pytest.fixture
 def encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A server that shows CERTIFICATE, which is trusted."""
-    pem = tmp_path / "certificate.pem"
-    pem.write_text(CERTIFICATE)
+    """A server with a certificate for tls.example, made for this test and trusted."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("no openssl on PATH")
+    pem, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made_by = [program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    named = ["-subj", "/CN=tls.example", "-addext", "subjectAltName=DNS:tls.example", "-days", "2"]
+    subprocess.run([*made_by, *named, "-keyout", key, "-out", pem], check=True, capture_output=True)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
+    context.load_cert_chain(pem, key)
     with served(context) as made:
         made.pages["/"] = answer(b"<p>encrypted")
         yield made
