@@ -16,6 +16,7 @@ from ingestion.readers._builder import Builder, resolve_link
 Show: TypeAlias = Callable[[Sequence[str], str, str], None]
 """Adds the picture at the first of its addresses that leads to one, with its alt text and caption, or says why not."""
 
+_SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})[wx](?:,+|$)")
 _LAZY: Final = ("data-src", "data-original", "data-lazy-src")
 
 
@@ -87,8 +88,16 @@ def _decodes(mime: str) -> bool:
 def _candidates(srcset: str) -> Iterator[tuple[float, str]]:
     """(size, address) of each candidate of a `srcset`: its width in pixels, or its density. An address may hold commas,
     as data: URIs do, but ends at white space."""
-    for match in re.finditer(r"([^\s,]\S*[^\s,])(?:\s+([\d.]+)([wx]))?\s*(?:,|$)", srcset):
-        try:
-            yield float(match[2] or 1), match[1]
-        except ValueError:
-            continue
+    words = srcset.split()
+    at = 0
+    while at < len(words):
+        address = words[at].strip(",")
+        ends = words[at].endswith(",")
+        at += 1
+        size = 1.0
+        if not ends and at < len(words) and (told := _SIZE.match(words[at])):
+            size = float(told[1])
+            rest = words[at][told.end() :]
+            words[at : at + 1] = [rest] if rest else []
+        if address:
+            yield size, address

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -37,6 +38,9 @@ _BLOCKS: Final = frozenset(
 )
 _MAX_DEPTH: Final = 120
 """Deeper nesting is flattened to its text: a page made to exhaust the stack must not."""
+_MAX_TABLES: Final = 20
+"""Tables in cells of tables, likewise: each is looked through as often as it lies in others."""
+_IN_LAYOUTS: Final = ("p", "ul", "ol", "h1", "h2", "h3", "h4", "div")
 
 
 def read(path: Path, root: Path) -> ParsedDocument:
@@ -116,6 +120,7 @@ class _Walker:
         self._after: list[Tag] = []
         self._lists: list[int | None] = []
         self._told: set[str] = set()
+        self._tables = 0
 
     def flush(self, kind: BlockKind = "paragraph") -> None:
         """End the paragraph that is being gathered; the pictures within it follow it."""
@@ -232,14 +237,19 @@ class _Walker:
     def table(self, tag: Tag, depth: int) -> None:
         """A table as lines of cells, then the tables in its cells; one of single cells only lays out the page."""
         self.flush()
-        if depth > _MAX_DEPTH:
+        if depth > _MAX_DEPTH or self._tables >= _MAX_TABLES:
             self.builder.text(tag.get_text(" "))
             return
-        rows = [row for row in tag.find_all("tr") if row.find_parent("table") is tag]
+        self._tables += 1
+        self.rows(tag, depth)
+        self._tables -= 1
+
+    def rows(self, tag: Tag, depth: int) -> None:
+        """What a table holds."""
+        rows = list(_of_table(tag, ("tr",)))
         cells = [row.find_all(["td", "th"], recursive=False) for row in rows]
-        inner = [table for table in tag.find_all("table") if table.find_parent("table") is tag]
-        blocks = tag.find(["p", "ul", "ol", "h1", "h2", "h3", "h4", "div"]) is not None
-        if max(map(len, cells), default=0) < 2 or (inner and blocks and tag.find("th") is None):
+        inner = list(_of_table(tag, ("table",)))
+        if max(map(len, cells), default=0) < 2 or (inner and _has(tag, *_IN_LAYOUTS) and not _has(tag, "th")):
             self.layout(tag, depth)
             return
         for table in inner:
@@ -255,10 +265,9 @@ class _Walker:
 
     def layout(self, tag: Tag, depth: int) -> None:
         """What the cells of a table hold, one after the other."""
-        for part in tag.find_all(["caption", "td", "th"]):
-            if part.find_parent("table") is tag:
-                self.children(part, depth + 1)
-                self.flush()
+        for part in list(_of_table(tag, ("caption", "td", "th"))):
+            self.children(part, depth + 1)
+            self.flush()
 
     def cell(self, tag: Tag) -> Cell:
         """A cell's words, with line breaks as spaces, and its reach."""
@@ -267,6 +276,24 @@ class _Walker:
         for math in tag.find_all("math"):
             math.replace_with(f" {_formula(math)} ")
         return Cell(one_line(_inline_text(tag)), _number(tag.get("colspan")), _number(tag.get("rowspan")))
+
+
+def _has(tag: Tag, *names: str) -> bool:
+    return tag.find(names) is not None
+
+
+def _of_table(table: Tag, names: Collection[str]) -> Iterator[Tag]:
+    """The outermost elements of these names in a table, without those of the tables in it."""
+    ways = [iter(list(table.children))]
+    while ways:
+        child = next(ways[-1], None)
+        if child is None:
+            ways.pop()
+        elif isinstance(child, Tag):
+            if child.name in names:
+                yield child
+            elif child.name != "table":
+                ways.append(iter(list(child.children)))
 
 
 def _sign(tag: Tag, name: str) -> str:
