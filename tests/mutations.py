@@ -16,11 +16,40 @@ Change = Callable[[Random, bytes], bytes]
 
 NUMBERS: Final = (0, 1, -1, 255, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 1, -(2**31), 2**63, 10**20, 10**400)
 WORDS: Final = (
-    *("", "\0", "\ufffe", "\U0010ffff", "\u202e", "../../../../etc/passwd", "/etc/passwd", "C:\\x", "file:///etc/passwd"),
-    *("http://127.0.0.1:9/x.png", "//127.0.0.1:9/x", "data:image/png;base64,AAAA", "data:,", "NaN", "1e999", "-0", "%s%n"),
+    *(
+        "",
+        "\0",
+        "\ufffe",
+        "\U0010ffff",
+        "\u202e",
+        "../../../../etc/passwd",
+        "/etc/passwd",
+        "C:\\x",
+        "file:///etc/passwd",
+    ),
+    *(
+        "http://127.0.0.1:9/x.png",
+        "//127.0.0.1:9/x",
+        "data:image/png;base64,AAAA",
+        "data:,",
+        "NaN",
+        "1e999",
+        "-0",
+        "%s%n",
+    ),
     *("A" * 5000, "(" * 500, "{{{{", "]]>", "<!--", "&lt;&#0;&#xD800;", "²", "٣", "true", "null", "#REF!", "http://["),
 )
-MARKS: Final = tuple("<>[](){}*_`|#=-+:;.,~^\\\"'!&$@%/ \t\n") + ("<b>", "![", "](", "::", "|===", "----", "====", "> ", "- ")
+MARKS: Final = tuple("<>[](){}*_`|#=-+:;.,~^\\\"'!&$@%/ \t\n") + (
+    "<b>",
+    "![",
+    "](",
+    "::",
+    "|===",
+    "----",
+    "====",
+    "> ",
+    "- ",
+)
 REPEATS: Final = (2, 10, 100, 3000)
 
 
@@ -36,8 +65,16 @@ def changes_of(data: bytes, kind: str) -> tuple[Change, ...]:
     if zipfile.is_zipfile(BytesIO(data)):
         return (in_a_member, in_a_member, in_a_member, in_a_member, other_members, any_bytes)
     fitting = {"eml": (headers, words, any_bytes), "ipynb": (in_json, in_json, words, any_bytes)}
-    fitting |= {"pdf": (objects, objects, any_bytes), "svg": (in_xml, in_xml, any_bytes), "html": (in_xml, words, any_bytes)}
-    fitting |= {"png": (chunks, any_bytes), "tiff": (fields, any_bytes), **dict.fromkeys(("bmp", "jpeg", "avif"), (fields, any_bytes))}
+    fitting |= {
+        "pdf": (objects, objects, any_bytes),
+        "svg": (in_xml, in_xml, any_bytes),
+        "html": (in_xml, words, any_bytes),
+    }
+    fitting |= {
+        "png": (chunks, any_bytes),
+        "tiff": (fields, any_bytes),
+        **dict.fromkeys(("bmp", "jpeg", "avif"), (fields, any_bytes)),
+    }
     fitting |= dict.fromkeys(("md", "rst", "adoc", "txt", "csv"), (words, words, any_bytes))
     return fitting.get(kind, (any_bytes,))
 
@@ -103,7 +140,13 @@ def chunks(draw: Random, data: bytes) -> bytes:
     parts[number] = (name, draw.choice((fields, _flip, _truncate))(draw, body) if body else b"\0" * draw.randrange(99))
     parts += draw.choices(parts, k=draw.choice((0, 0, 1, 50)))
     if draw.random() < 0.2:
-        parts.insert(1, (draw.choice((b"zTXt", b"iCCP", b"iTXt", b"tEXt", b"eXIf", b"acTL")), b"a\0\0" + zlib.compress(b"\0" * 10**7)))
+        parts.insert(
+            1,
+            (
+                draw.choice((b"zTXt", b"iCCP", b"iTXt", b"tEXt", b"eXIf", b"acTL")),
+                b"a\0\0" + zlib.compress(b"\0" * 10**7),
+            ),
+        )
     head = data[:8]
     return head + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
@@ -126,7 +169,9 @@ def words(draw: Random, data: bytes) -> bytes:
         line = draw.choice(lines)
         times = draw.choice(REPEATS)
         indented = draw.random() < 0.4
-        lines[draw.randrange(len(lines)) : 0] = [" " * (n if indented else 0) + line for n in range(min(times, 300 if indented else times))]
+        lines[draw.randrange(len(lines)) : 0] = [
+            " " * (n if indented else 0) + line for n in range(min(times, 300 if indented else times))
+        ]
         text = "\n".join(lines)
     elif way == 4:
         text = _other_number(draw, text)
@@ -170,13 +215,23 @@ def in_xml(draw: Random, data: bytes) -> bytes:
         text = text[: tag.end() - 1].rstrip("/") + more + text[tag.end() - 1 :]
     elif way == 5:
         body = re.sub(r"^\s*<\?xml[^>]*>", "", text)
-        bomb = '<!ENTITY a "aaaaaaaaaa">' + "".join(f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9))
+        bomb = '<!ENTITY a "aaaaaaaaaa">' + "".join(
+            f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9)
+        )
         bomb += '<!ENTITY y SYSTEM "file:///etc/passwd"><!ENTITY % z SYSTEM "http://127.0.0.1:9/z">'
         text = f"<!DOCTYPE x [{bomb}]>" + body.replace(">x", ">&j;&y;x", 1).replace("</", "&j;&y;</", 1)
     elif way == 6:
-        text = text[: tag.end()] + draw.choice(("<!--x-->", "<?p i?>", "<![CDATA[<x>]]>", "&#38;", *WORDS)) + text[tag.end() :]
+        text = (
+            text[: tag.end()]
+            + draw.choice(("<!--x-->", "<?p i?>", "<![CDATA[<x>]]>", "&#38;", *WORDS))
+            + text[tag.end() :]
+        )
     elif way == 7:
-        text = text[: tag.start()] + text[tag.start() : tag.end()].replace(tag[2], draw.choice(tags)[2]) + text[tag.end() :]
+        text = (
+            text[: tag.start()]
+            + text[tag.start() : tag.end()].replace(tag[2], draw.choice(tags)[2])
+            + text[tag.end() :]
+        )
     else:
         text = _other_number(draw, text)
     return text.encode("utf-8", "surrogateescape")
@@ -205,7 +260,10 @@ def other_members(draw: Random, data: bytes) -> bytes:
     if way == 0:
         del members[number]
     elif way == 1:
-        members[number] = (draw.choice(("../../x", "/etc/x", "a\\b", name.upper(), "x" * 300, members[other][0])), content)
+        members[number] = (
+            draw.choice(("../../x", "/etc/x", "a\\b", name.upper(), "x" * 300, members[other][0])),
+            content,
+        )
     elif way == 2:
         members += [(name, members[other][1])]
     else:
@@ -252,8 +310,25 @@ def in_json(draw: Random, data: bytes) -> bytes:
     deep: Any = "x"
     for _ in range(draw.choice((1, 300))):
         deep = [deep]
-    strange = (None, True, -1, 1e308, [], {}, "", [None], {"a": 1}, "\ud800", "x" * 200_000, deep, draw.choice(WORDS), 10**30)
-    holder[key] = draw.choice(strange) if draw.random() < 0.7 else holder[draw.choice([k for h, k in places if h is holder])]
+    strange = (
+        None,
+        True,
+        -1,
+        1e308,
+        [],
+        {},
+        "",
+        [None],
+        {"a": 1},
+        "\ud800",
+        "x" * 200_000,
+        deep,
+        draw.choice(WORDS),
+        10**30,
+    )
+    holder[key] = (
+        draw.choice(strange) if draw.random() < 0.7 else holder[draw.choice([k for h, k in places if h is holder])]
+    )
     return json.dumps(whole).encode()
 
 
@@ -262,10 +337,35 @@ def headers(draw: Random, data: bytes) -> bytes:
     lines = data.split(b"\n")
     at = [number for number, line in enumerate(lines) if re.match(rb"[\w-]+:", line)]
     strange = (
-        *(b"=?utf-8?q?=ZZ?= =?x?b?!!?=", b"=?utf-8?b?" + b"QUFB" * 500 + b"?=", b"a" * 3000, b"<" * 300, b"(" * 300, b"\xff\xfe"),
-        *(b", a@b" * 500, b'"' + b"\\" * 300, b'x; name="../../etc/passwd"', b"x; name*0*=utf-16'x'%ff", b"text/html; charset=\0"),
-        *(b"multipart/mixed; boundary=a", b"message/rfc822", b"text/plain; charset=utf-7", b"base64", b"x-uuencode", b"99 Foo 99999"),
-        *(b"text/plain; charset=rot13", b"text/plain; charset=idna", b"multipart/mixed", b"Mon, 99 Foo 99999 99:99:99 +9999"),
+        *(
+            b"=?utf-8?q?=ZZ?= =?x?b?!!?=",
+            b"=?utf-8?b?" + b"QUFB" * 500 + b"?=",
+            b"a" * 3000,
+            b"<" * 300,
+            b"(" * 300,
+            b"\xff\xfe",
+        ),
+        *(
+            b", a@b" * 500,
+            b'"' + b"\\" * 300,
+            b'x; name="../../etc/passwd"',
+            b"x; name*0*=utf-16'x'%ff",
+            b"text/html; charset=\0",
+        ),
+        *(
+            b"multipart/mixed; boundary=a",
+            b"message/rfc822",
+            b"text/plain; charset=utf-7",
+            b"base64",
+            b"x-uuencode",
+            b"99 Foo 99999",
+        ),
+        *(
+            b"text/plain; charset=rot13",
+            b"text/plain; charset=idna",
+            b"multipart/mixed",
+            b"Mon, 99 Foo 99999 99:99:99 +9999",
+        ),
     )
     number = draw.choice(at or [0])
     name = lines[number].partition(b":")[0]
@@ -277,7 +377,9 @@ def headers(draw: Random, data: bytes) -> bytes:
 
 def objects(draw: Random, data: bytes) -> bytes:
     """A PDF with other numbers, names or references. Offsets are wrong then, and the parser mends them or not."""
-    pattern = draw.choice((rb"\d+", rb"\d+", rb"/[A-Z]\w*", rb"\d+ 0 R", rb"\b(?:endobj|stream|endstream|Tj|Tm|cm|re|Do|BT|ET)\b"))
+    pattern = draw.choice(
+        (rb"\d+", rb"\d+", rb"/[A-Z]\w*", rb"\d+ 0 R", rb"\b(?:endobj|stream|endstream|Tj|Tm|cm|re|Do|BT|ET)\b")
+    )
     found = list(re.finditer(pattern, data))
     if not found:
         return any_bytes(draw, data)

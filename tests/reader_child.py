@@ -33,7 +33,9 @@ class Watch:
                 self.seen.append(f"wrote {args[0]}")
         elif event == "open" and isinstance(args[0], str) and args[0].startswith(("/etc/passwd", "/etc/x")):
             self.seen.append(f"read {args[0]}")
-        elif event.startswith(("socket.connect", "socket.getaddrinfo", "subprocess.", "os.system", "os.exec", "os.fork")):
+        elif event.startswith(
+            ("socket.connect", "socket.getaddrinfo", "subprocess.", "os.system", "os.exec", "os.fork")
+        ):
             self.seen.append(f"{event} {args[:2]!r}")
 
 
@@ -81,7 +83,12 @@ def main() -> None:
             noise.seek(0)
             noise.truncate()
         watch.seen += [f"left {name}" for name in os.listdir(scratch)]
-        told = {"outcome": outcome, "seen": watch.seen, "cpu": time.process_time() - cpu, "wall": time.monotonic() - start}
+        told = {
+            "outcome": outcome,
+            "seen": watch.seen,
+            "cpu": time.process_time() - cpu,
+            "wall": time.monotonic() - start,
+        }
         answers.write(json.dumps(told) + "\n")
 
 
@@ -93,7 +100,13 @@ def _texts(document: Any) -> list[Any]:
         [i.text, i.section] if isinstance(i, Block) else [i.alt, i.caption, i.name, i.keywords, i.ocr, i.section]
         for i in document.items
     ]
-    return [document.title, dict(document.metadata), [str(w) for w in document.warnings], dict(document.left_out), items]
+    return [
+        document.title,
+        dict(document.metadata),
+        [str(w) for w in document.warnings],
+        dict(document.left_out),
+        items,
+    ]
 
 
 def _limit() -> None:

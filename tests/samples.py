@@ -241,7 +241,11 @@ def _ipynb(path: Path) -> None:
         {"output_type": "error", "ename": "E", "evalue": "v", "traceback": []},
     ]
     cells = [
-        {"cell_type": "markdown", "source": ["# Rain\n", "![a](attachment:a.png)"], "attachments": {"a.png": {"image/png": picture}}},
+        {
+            "cell_type": "markdown",
+            "source": ["# Rain\n", "![a](attachment:a.png)"],
+            "attachments": {"a.png": {"image/png": picture}},
+        },
         {"cell_type": "code", "source": "x = 1", "outputs": outputs, "execution_count": 1},
         {"cell_type": "raw", "source": "raw"},
     ]
@@ -305,6 +309,3 @@ def samples(folder: Path) -> dict[str, Path]:
         make(made[kind])
     (folder / "x.png").write_bytes(png())
     return made
-
-
-

@@ -52,7 +52,10 @@ class Child:
             return json.loads(line)
         late = process.poll() is None
         self.close()
-        return {"outcome": f"no answer within {WALL:g} s" if late else f"ended with status {process.returncode}", "seen": []}
+        return {
+            "outcome": f"no answer within {WALL:g} s" if late else f"ended with status {process.returncode}",
+            "seen": [],
+        }
 
     def _start(self) -> subprocess.Popen[str]:
         self.process = subprocess.Popen(
@@ -99,7 +102,9 @@ def sources(folder: Path) -> list[tuple[str, bytes]]:
 
 
 @pytest.mark.slow
-def test_a_damaged_file_of_any_kind_is_read_or_refused_in_one_line_and_nothing_else_happens(child: Child, tmp_path: Path):
+def test_a_damaged_file_of_any_kind_is_read_or_refused_in_one_line_and_nothing_else_happens(
+    child: Child, tmp_path: Path
+):
     files, kept = sources(tmp_path), tmp_path / "kept"
     kept.mkdir()
     problems: list[str] = []
@@ -119,6 +124,6 @@ def test_a_damaged_file_of_any_kind_is_read_or_refused_in_one_line_and_nothing_e
             path.replace(keep)
             problems.append(f"{keep}: {'; '.join(wrong)}")
         number += 1
-    print(f"\n{number} files", dict(sorted(counts.items())))
+    sys.stdout.write(f"\n{number} files {dict(sorted(counts.items()))}\n")
     assert not problems, "\n".join(problems)
     assert number >= len(files)

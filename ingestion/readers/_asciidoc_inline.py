@@ -15,7 +15,9 @@ from ingestion.readers._links import address_suffix
 _REFERENCE: Final = re.compile(r"\{([\w-]+)\}")
 _LINK: Final = re.compile(r"(?:link:|(?=(?:https?|ftp)://)|(?=mailto:))([^\s\[\]<>]{1,2000})\[([^\]]{0,2000})\]")
 _XREF: Final = re.compile(r"<<([^,>]{1,500})(?:,([^>]{0,1000}))?>>|xref:([^\s\[]{1,500})\[([^\]]{0,1000})\]")
-_MACRO: Final = re.compile(r"(?:footnote|kbd|btn|menu|pass|stem|latexmath|asciimath|icon|anchor):[^\s\[]{0,500}\[([^\]]{0,2000})\]")
+_MACRO: Final = re.compile(
+    r"(?:footnote|kbd|btn|menu|pass|stem|latexmath|asciimath|icon|anchor):[^\s\[]{0,500}\[([^\]]{0,2000})\]"
+)
 _ANCHOR: Final = re.compile(r"\[\[[^\]]{0,500}\]\]|\[[#.][\w.#%-]{1,500}\](?=[#*_`])")
 _STYLED: Final = (
     re.compile(r"(?<![\w`*_#+])([`*_#+])(\S|\S.{0,1000}?\S)\1(?![\w`*_#+])", re.S),

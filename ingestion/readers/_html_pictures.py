@@ -17,6 +17,7 @@ Show: TypeAlias = Callable[[Sequence[str], str, str], None]
 """Adds the picture at the first of its addresses that leads to one, with its alt text and caption, or says why not."""
 
 _SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})[wx](?:,+|$)")
+_MAX_SOURCES: Final = 50
 _LAZY: Final = ("data-src", "data-original", "data-lazy-src")
 
 
@@ -49,10 +50,10 @@ def _first_local(sources: Sequence[str], base: Path, root: Path) -> tuple[str, P
 def as_img(soup: BeautifulSoup) -> None:
     """Let pictures in other elements be `img`: the only picture of an inline drawing (covers of books are made so), an
     `object` or `input` that is a picture."""
-    for svg in soup.find_all("svg"):
+    for svg in list(outermost(soup, lambda tag: tag.name == "svg")):
+        title = svg.find("title")
         images = [image for image in svg.find_all("image") if image.get("xlink:href") or image.get("href")]
         for image in images:
-            title = svg.find("title")
             src = str(image.get("href") or image.get("xlink:href"))
             words = one_line(title.get_text(" ")) if isinstance(title, Tag) else str(svg.get("aria-label") or "")
             svg.insert_before(soup.new_tag("img", attrs={"src": src, "alt": words}))
@@ -62,6 +63,21 @@ def as_img(soup: BeautifulSoup) -> None:
             tag.replace_with(img)
     for tag in soup.find_all("input", type="image", src=True):
         tag.replace_with(soup.new_tag("img", attrs={"src": str(tag["src"]), "alt": str(tag.get("alt") or "")}))
+
+
+def outermost(root: Tag, wanted: Callable[[Tag], bool], closed: str = "") -> Iterator[Tag]:
+    """The elements below `root` that are `wanted` and in no other such, nor in an element named `closed`; each element
+    is looked at once."""
+    ways = [iter(list(root.children))]
+    while ways:
+        child = next(ways[-1], None)
+        if child is None:
+            ways.pop()
+        elif isinstance(child, Tag):
+            if wanted(child):
+                yield child
+            elif child.name != closed:
+                ways.append(iter(list(child.children)))
 
 
 def addresses(img: Tag) -> list[str]:
@@ -74,7 +90,9 @@ def addresses(img: Tag) -> list[str]:
     sets = [str(img.get("srcset") or img.get("data-srcset") or "")]
     picture = img.find_parent("picture")
     if picture is not None:
-        sources = (tag for tag in picture.find_all("source") if _decodes(str(tag.get("type") or "")))
+        sources = (
+            tag for tag in picture.find_all("source", limit=_MAX_SOURCES) if _decodes(str(tag.get("type") or ""))
+        )
         sets += [str(source.get("srcset") or source.get("data-srcset") or "") for source in sources]
     sized = [(1.0, plain)] if plain else []
     sized += [candidate for text in sets for candidate in _candidates(text)]

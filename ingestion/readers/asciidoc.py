@@ -28,7 +28,7 @@ _DIRECTIVE: Final = re.compile(r"(include|ifdef|ifndef|ifeval|endif)::(\S*)\[.*\
 _SILENT: Final = re.compile(r"(?:toc|anchor)::.*\[.*\]$|'{3,}$|<{3,}$|//(?!/)|\[\[[^\]]*\]\]$")
 _CELL: Final = re.compile(r"(?:(?:^|(?<=\s))(?:(\d+)?(?:\.(\d+))?([+*]))?[<^>]?(?:\.[<^>])?[adehlmsv]?(?<!\s))?\|")
 """A cell's beginning, with its span or repetition, alignment and style."""
-_MAX_TIMES: Final = 100
+_MAX_TIMES: Final = 40
 """How often a cell may be repeated, and how far it may reach."""
 _CODE: Final = ("----", "....", "```")
 _DOCUMENT_FIELDS: Final = ("author", "revdate", "revnumber", "description", "keywords", "lang")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -19,7 +18,7 @@ from bs4.exceptions import ParserRejectedMarkup
 
 from ingestion.document import BlockKind, ParsedDocument, one_line
 from ingestion.readers._builder import Builder
-from ingestion.readers._html_pictures import Show, addresses, as_img, linked_in, local
+from ingestion.readers._html_pictures import Show, addresses, as_img, linked_in, local, outermost
 from ingestion.readers._links import address_suffix
 from ingestion.readers._tables import Cell, add_table, spread
 from rag.errors import SourceError
@@ -101,7 +100,7 @@ def add_html(soup: BeautifulSoup, builder: Builder, show: Show) -> None:
     prefix = str(base["href"]) if isinstance(base, Tag) else ""
     walker = _Walker(builder, show, prefix if urlsplit(prefix).scheme in ("http", "https") else "")
     as_img(soup)
-    for noise in [*soup(_NOISE), *soup.find_all(role=["navigation", "search"])]:
+    for noise in list(outermost(soup, _is_noise)):
         if noise.name != "noscript":  # repeats what a script would load
             for _ in noise.find_all("img"):
                 builder.junk("in menus and search forms")
@@ -246,9 +245,9 @@ class _Walker:
 
     def rows(self, tag: Tag, depth: int) -> None:
         """What a table holds."""
-        rows = list(_of_table(tag, ("tr",)))
+        rows = _of_table(tag, "tr")
         cells = [row.find_all(["td", "th"], recursive=False) for row in rows]
-        inner = list(_of_table(tag, ("table",)))
+        inner = _of_table(tag, "table")
         if max(map(len, cells), default=0) < 2 or (inner and _has(tag, *_IN_LAYOUTS) and not _has(tag, "th")):
             self.layout(tag, depth)
             return
@@ -265,7 +264,7 @@ class _Walker:
 
     def layout(self, tag: Tag, depth: int) -> None:
         """What the cells of a table hold, one after the other."""
-        for part in list(_of_table(tag, ("caption", "td", "th"))):
+        for part in _of_table(tag, "caption", "td", "th"):
             self.children(part, depth + 1)
             self.flush()
 
@@ -282,18 +281,13 @@ def _has(tag: Tag, *names: str) -> bool:
     return tag.find(names) is not None
 
 
-def _of_table(table: Tag, names: Collection[str]) -> Iterator[Tag]:
+def _of_table(table: Tag, *names: str) -> list[Tag]:
     """The outermost elements of these names in a table, without those of the tables in it."""
-    ways = [iter(list(table.children))]
-    while ways:
-        child = next(ways[-1], None)
-        if child is None:
-            ways.pop()
-        elif isinstance(child, Tag):
-            if child.name in names:
-                yield child
-            elif child.name != "table":
-                ways.append(iter(list(child.children)))
+    return list(outermost(table, lambda tag: tag.name in names, closed="table"))
+
+
+def _is_noise(tag: Tag) -> bool:
+    return tag.name in _NOISE or tag.get("role") in ("navigation", "search")
 
 
 def _sign(tag: Tag, name: str) -> str:
