@@ -157,7 +157,7 @@ class Corpus:
                 readers=opened,
                 stopped=None if stopped is None else lambda report: stopped(named(report)),
             )
-            if report.sources.changed:
+            if report.sources.changed or not self.store.is_calibrated:
                 self.store.calibrate()
         return named(report)
 
