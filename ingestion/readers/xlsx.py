@@ -56,7 +56,7 @@ def _opened(open_files: ExitStack, given: str | BytesIO) -> tuple[zipfile.ZipFil
     """The package and the workbook in it. What is opened is closed with `open_files`, however damaged the workbook."""
     from openpyxl import load_workbook
 
-    file = open_files.enter_context(Path(given).open("rb") if isinstance(given, str) else given)
+    file = open_files.enter_context(BytesIO(Path(given).read_bytes()) if isinstance(given, str) else given)
     archive = open_files.enter_context(zipfile.ZipFile(file))
     return archive, load_workbook(file, read_only=True, data_only=True, keep_links=False)
 

@@ -85,8 +85,8 @@ def known_formats() -> tuple[str, ...]:
 def _mute() -> None:
     """Let Pillow and libtiff keep to themselves what they would print of damaged files: the error says it.
 
-    libtiff writes to the process's stderr unless its handler is taken away (TIFFSetErrorHandler, libtiff's manual). Where
-    it is linked statically, as on Windows, there is no such symbol to be found.
+    libtiff writes to the process's stderr unless its handler is taken away (TIFFSetErrorHandler, libtiff's manual).
+    Where it is linked statically, as on Windows, there is no such symbol to be found.
     """
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     with suppress(AttributeError, OSError):
