@@ -42,7 +42,7 @@ class Watch:
 def main() -> None:
     """Answer each line on standard input (path, root) with a line of JSON."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    noise = tempfile.TemporaryFile()
+    noise = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
     for stream in (1, 2):
         os.dup2(noise.fileno(), stream)
     scratch = Path(tempfile.mkdtemp())

@@ -1,5 +1,6 @@
 """One small valid file of every format, with as many of its elements as matter: what the readers are tried with."""
 
+# ruff: noqa: E501  # markup reads better whole
 from __future__ import annotations
 
 import json
