@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ingestion import junk
 from ingestion.document import Block, ParsedDocument, Picture, writable
 from ingestion.readers import _sheet, _tables, linked_files, read
 from rag.errors import TriptychError
@@ -151,6 +152,12 @@ def test_damaged_pictures_print_nothing(tmp_path: Path):
         [sys.executable, "-c", code, tmp_path / "a.tiff"], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert (done.stdout, done.stderr) == ("damaged\n", "")
+
+
+def stripes(size: tuple[int, int], seed: int) -> bytes:
+    buffer = BytesIO()
+    Image.linear_gradient("L").rotate(90 * seed).resize(size).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 class _Seen(BaseHTTPRequestHandler):
@@ -300,3 +307,33 @@ def test_the_command_ends_every_hostile_picture_as_its_manifest_says_and_prints_
     # It ends after its pixels: Pillow raises once and then shows it.
     assert failed - expected == {(root / "images" / "truncated_end_chunk.png").as_posix()}
     assert expected <= failed
+
+
+def test_a_picture_that_a_document_shows_a_thousand_times_is_decoded_once(tmp_path: Path):
+    write(tmp_path / "x.png", png(size=(4000, 3000)))
+    path = write(tmp_path / "a.html", '<img src="x.png" alt="Red bars">' * 1000)
+    start = time.process_time()
+    document = read(path)
+    assert time.process_time() - start < SECONDS
+    assert document.pictures
+
+
+def test_slices_that_would_make_too_large_a_picture_stay_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(junk, "MAX_PIXELS", 50_000)
+    for number in range(4):
+        write(tmp_path / f"{number}.png", stripes((400, 40), number))
+    document = read(write(tmp_path / "a.html", "".join(f'<img src="{number}.png">' for number in range(4))))
+    assert [picture.height for picture in document.pictures] == [40] * 4
+
+
+@pytest.mark.parametrize("fields", ['{"n": 1000000000000000000000000000000}', '{"n": NaN, "m": Infinity, "": 1}'])
+def test_numbers_that_cannot_be_stored_do_not_end_the_run(fields: str, tmp_path: Path):
+    from rag.corpus import Corpus
+
+    write(tmp_path / "in" / "a.png", png())
+    write(tmp_path / "in" / "a.json", fields)
+    write(tmp_path / "in" / "b.txt", "words")
+    with Corpus.open(tmp_path / "c", encoder="fake") as corpus:
+        told = corpus.ingest(tmp_path / "in").to_json()
+    assert told["sources"]["added"] + told["sources"]["failed"] == 2
+    assert told["sources"]["added"] >= 1
