@@ -29,11 +29,12 @@ from ingestion.ocr import require
 from ingestion.patience import PatientStore
 from ingestion.readers import READERS, reader_name
 from ingestion.reading import Job, Reading
-from ingestion.report import IngestReport, Notice, Outcome, ProgressEvent, Skip
+from ingestion.report import Failure, IngestReport, Notice, Outcome, ProgressEvent, Skip
 from ingestion.seams import Encoder, SourceState, Store
+from ingestion.sources import Access, gathered
 from ingestion.stages import Behind, ahead
 from ingestion.tally import Progress, Settled, Tally, counted
-from ingestion.walk import Found, Survey, survey
+from ingestion.walk import INSIDE, Found, Survey
 from ingestion.workers import ReaderPool, Readers
 from rag.errors import InputError, PictureError
 
@@ -64,15 +65,17 @@ def ingest(
     ocr: bool = False,
     patterns: Sequence[str] = (),
     include: Sequence[str] = (),
+    access: Access | None = None,
     readers: Readers | None = None,
     stopped: Callable[[IngestReport], None] | None = None,
 ) -> IngestReport:
-    """Ingest files and folders (recursive, sorted, hidden files left out) and say what became of each.
+    """Ingest files, folders (recursive, sorted, hidden files left out), archives and URLs, and say what became of each.
 
     A file that cannot be read is reported, what is stored of it stays, and the rest goes on. `remove_missing`:
-    sources below the given folders whose files are gone are removed. `exclude`: folders that are not looked into,
-    such as the corpus itself; `ocr`: the words in pictures are read; `patterns` and `include`: see
-    `ingestion.walk.survey`. `readers` parse the files (default: a pool of processes, closed at the end).
+    sources below the given folders, archives and prefixes that are gone are removed, and so is a URL whose server says
+    that it is. `exclude`: folders that are not looked into, such as the corpus itself; `ocr`: the words in pictures are
+    read; `patterns` and `include`: see `ingestion.walk.survey`. `access`: which archives and addresses may be opened,
+    and how much of them. `readers` parse the files (default: a pool of processes, closed at the end).
 
     A picture that a document of this run shows is part of that document, not a source of its own, unless it was named
     itself.
@@ -85,23 +88,24 @@ def ingest(
     own = check_metadata(metadata or {})
     if ocr:
         require()
-    found = survey(paths, (*exclude, pictures.root), patterns, include)
-    run = _Run(encoder=encoder, store=PatientStore(store), pictures=pictures, metadata=own, progress=progress, ocr=ocr)
-    run.tally.total = len(found.files) + len(found.skips)
-    if not found.files and not (remove_missing and run.stored_below(found.folders)):
-        raise InputError(
-            f"nothing readable in {', '.join(map(str, paths))}",
-            f"files with these suffixes are read: {' '.join(sorted(READERS))}",
-            "name other files or folders",
-        )
-    with ReaderPool() if readers is None else nullcontext(readers) as open_readers:
-        try:
-            run.everything(found, open_readers, remove_missing)
-        except BaseException as exc:
-            run.stop(open_readers)
-            if stopped is not None:
-                stopped(run.tally.report("interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)))
-            raise
+    with gathered(paths, access or Access(), (*exclude, pictures.root), patterns, include) as found:
+        patient = PatientStore(store)
+        run = _Run(encoder=encoder, store=patient, pictures=pictures, metadata=own, progress=progress, ocr=ocr)
+        run.tally.total = len(found.files) + len(found.skips) + len(found.failures) + len(found.gone)
+        if run.nothing(found, remove_missing):
+            raise InputError(
+                f"nothing readable in {', '.join(map(str, paths))}",
+                f"files with these suffixes are read: {' '.join(sorted(READERS))}",
+                "name other files or folders" + ", or open archives: --archives" * bool(found.closed),
+            )
+        with ReaderPool() if readers is None else nullcontext(readers) as open_readers:
+            try:
+                run.everything(found, open_readers, remove_missing)
+            except BaseException as exc:
+                run.stop(open_readers)
+                if stopped is not None:
+                    stopped(run.tally.report("interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)))
+                raise
     return run.tally.report()
 
 
@@ -135,11 +139,19 @@ class _Run:
         self.pending: list[_Prepared] = []
         self.writer: Behind[Settled | None] = Behind(UNWRITTEN)
 
+    def nothing(self, found: Survey, remove_missing: bool) -> bool:
+        """Whether there is nothing to read, to report as failed, or to remove."""
+        return not (
+            found.files or found.failures or found.gone or (remove_missing and self.stored_below(found.complete))
+        )
+
     def everything(self, found: Survey, readers: Readers, remove_missing: bool) -> None:
         """Deal with every file, then with the files that are gone."""
         self.tally.parts += found.parts
         for skip in found.skips:
             self.tally.add(Settled(skip.source, "skipped", reason=skip.reason))
+        for failure in found.failures:
+            self.tally.add(Settled(failure.source, "failed", failure=failure))
         with ahead(self.prepare(found.files, readers), PREPARED) as prepared:
             try:
                 while (source := self.next(prepared)) is not None:
@@ -148,6 +160,7 @@ class _Run:
                 self.abandon(readers)
                 raise
         self.flush()
+        self.gone(found.gone, remove_missing)
         if remove_missing:
             self.remove_missing(found)
         with self.tally.waiting():
@@ -209,7 +222,7 @@ class _Run:
         if reader_name(file.path) != "image":
             self.shown.update(dict.fromkeys(reading.links, file.path.name))
         if reading.error is not None:
-            return _Prepared(Settled(file.source, "failed", error=reading.error))
+            return _Prepared(Settled(file.source, "failed", failure=file.failed(reading.error)))
         if reading.document is None:
             return _Prepared(Settled(file.source, "unchanged", self.whole[file.source]))
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -219,7 +232,7 @@ class _Run:
                 reading.document, origin, self.pictures, self.encoder.token_spans, self.encoder.text_window
             )
         except InputError as exc:
-            return _Prepared(Settled(file.source, "failed", error=exc))
+            return _Prepared(Settled(file.source, "failed", failure=file.failed(exc)))
         if file.source in self.known:
             before = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
             keep_generated(nodes, before)
@@ -265,7 +278,8 @@ class _Run:
         try:
             self.encode(prepared.nodes or [])
         except PictureError as exc:
-            self.tally.add(Settled(prepared.settled.source, "failed", error=exc))
+            source = prepared.settled.source
+            self.tally.add(Settled(source, "failed", failure=Failure.of(source, exc)))
         else:
             self.put(partial(self.replace, prepared))
 
@@ -316,18 +330,29 @@ class _Run:
             self.wrote = True
             self.store.delete_ids(sorted(stale))
 
-    def stored_below(self, folders: Sequence[Path]) -> list[str]:
-        """The stored sources whose files lie, or lay, below the folders."""
-        prefixes = tuple(folder.as_posix().rstrip("/") + "/" for folder in folders)
-        return sorted(source for source in self.known if prefixes and source.startswith(prefixes))
+    def stored_below(self, beginnings: Sequence[str]) -> list[str]:
+        """The stored sources whose names begin so."""
+        return sorted(source for source in self.known if source.startswith(tuple(beginnings)))
 
     def remove_missing(self, found: Survey) -> None:
-        """Remove stored sources below the given folders that are no longer files to read.
+        """Remove stored sources below what was given that are no longer files to read.
 
-        What lies below a folder that cannot be listed may well be there, and stays.
+        What lies below a folder that cannot be listed, or in an archive that was not opened, may well be there, and
+        stays; so does what could not be read.
         """
         kept = {file.source for file in found.files} - {part.source for part in self.tally.parts}
-        kept.update(self.stored_below(found.unlisted))
-        for source in self.stored_below(found.folders):
+        kept.update(failure.source for failure in found.failures)
+        kept.update(self.stored_below(found.unknown))
+        for source in self.stored_below(found.complete):
             if source not in kept:
                 self.put(partial(self.remove, source))
+
+    def gone(self, gone: Sequence[Failure], remove: bool) -> None:
+        """What its server says is gone: removed where that was asked for and something is stored, else failed."""
+        for failure in gone:
+            inside = self.stored_below([failure.source + INSIDE])
+            stored = [*inside, *([failure.source] if failure.source in self.known else [])]
+            for source in stored if remove else ():
+                self.put(partial(self.remove, source))
+            if not (remove and stored):
+                self.tally.add(Settled(failure.source, "failed", failure=failure))

@@ -12,7 +12,6 @@ from typing import TypeAlias
 from llama_index.core.schema import BaseNode, ImageNode
 
 from ingestion.report import Failure, IngestReport, Notice, Outcome, ProgressEvent, Skip, SourceCounts
-from rag.errors import InputError
 
 __all__ = ["Progress", "Settled", "Tally", "counted"]
 
@@ -27,7 +26,7 @@ class Settled:
     outcome: Outcome
     nodes: tuple[int, int] = (0, 0)
     """Passages and pictures."""
-    error: InputError | None = None
+    failure: Failure | None = None
     reason: str = ""
     """Why it was skipped."""
     notices: tuple[Notice, ...] = ()
@@ -72,8 +71,8 @@ class Tally:
         self._images += settled.nodes[1]
         self._notices += settled.notices
         self._left_out.update(settled.left_out)
-        if settled.error is not None:
-            self._failures.append(Failure.of(settled.source, settled.error))
+        if settled.failure is not None:
+            self._failures.append(settled.failure)
         if settled.outcome == "skipped":
             self._skips.append(Skip(settled.source, settled.reason))
         if settled.outcome == "removed":

@@ -116,22 +116,33 @@ class Corpus:
         progress: Callable[[ProgressEvent], None] | None = None,
         exclude: Sequence[str] = (),
         include: Sequence[str] = (),
+        archives: bool = False,
+        allow_private: bool | None = None,
         wait: float = 0.0,
         readers: Readers | None = None,
         stopped: Callable[[IngestReport], None] | None = None,
     ) -> IngestReport:
-        """Read files and folders into the collection; what is unchanged is left alone. See `ingestion.pipeline`.
+        """Read files, folders and URLs (http, https, and with [remote] s3, gs, az) into the collection; what is
+        unchanged is left alone. See `ingestion.pipeline`.
 
-        `exclude`, `include`: patterns as in .gitignore, of what is left out and of what alone is read. `wait`: seconds
+        `exclude`, `include`: patterns as in .gitignore, of what is left out and of what alone is read. `archives`:
+        whether zip and tar archives are opened. `allow_private` (default: as the settings say): whether URLs may lead
+        to loopback and private addresses; never pass it on from somebody who also chooses the URL. `wait`: seconds
         for which another ingestion into this corpus is waited for; then StoreLocked is raised. `readers` (default: as
         the settings say, closed at the end) parse the files.
         """
         from ingestion.assets import PictureStore
         from ingestion.lock import one_at_a_time
         from ingestion.pipeline import ingest
+        from ingestion.sources import Access, Limits
         from ingestion.workers import open_readers
 
         settings, encoder = self.settings, self.encoder
+        access = Access(
+            archives,
+            settings.allow_private if allow_private is None else allow_private,
+            Limits(settings.fetch_limit * 2**20, settings.fetch_timeout),
+        )
 
         def named(report: IngestReport) -> IngestReport:
             return replace(report, corpus=self.name, encoder=str(encoder.fingerprint))
@@ -154,6 +165,7 @@ class Corpus:
                 exclude=(self.root, self.root / COLLECTION),
                 patterns=exclude,
                 include=include,
+                access=access,
                 readers=opened,
                 stopped=None if stopped is None else lambda report: stopped(named(report)),
             )

@@ -72,6 +72,13 @@ class Settings(BaseSettings):
     reader_memory: int = Field(default=2048, ge=256)
     """MiB that a process which parses may use, where the platform can bound it (Linux)."""
 
+    fetch_limit: int = Field(default=100, ge=1)
+    """MiB that a document from a URL or an object store may have."""
+    fetch_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that fetching a URL may take in all."""
+    allow_private: bool = False
+    """Whether URLs may lead to loopback and private addresses."""
+
     k: int = Field(default=10, ge=1)
     """Hits of a search."""
     depth: int = Field(default=100, ge=1)

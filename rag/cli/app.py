@@ -72,7 +72,9 @@ cli.add_command(bench)
     "--metadata", multiple=True, callback=pairs, metavar="KEY=VALUE", help="Stored with every node; may be repeated."
 )
 @click.option(
-    "--remove-missing", is_flag=True, help="Remove sources below the given folders that are gone from the disk."
+    "--remove-missing",
+    is_flag=True,
+    help="Remove sources below the given folders that are gone, and given URLs that are.",
 )
 @click.option("--ocr/--no-ocr", default=None, help="Read the words in pictures and on scanned pages.")
 @click.option(
@@ -88,6 +90,8 @@ cli.add_command(bench)
     metavar="SECONDS",
     help="Wait for another process that holds the corpus [0].",
 )
+@click.option("--archives", is_flag=True, help="Open zip and tar archives, given or below the given folders.")
+@click.option("--allow-private", is_flag=True, help="Fetch URLs from loopback and private addresses too.")
 @click.option("--watch", is_flag=True, help="Go on following the folders until interrupted; a report a round.")
 @json_option
 def ingest(
@@ -102,13 +106,20 @@ def ingest(
     ocr: bool | None,
     exclude: tuple[str, ...],
     include: tuple[str, ...],
+    archives: bool,
+    allow_private: bool,
     wait: float,
     watch: bool,
     as_json: bool,
 ) -> None:
-    """Read files and folders into a corpus. What is unchanged is left alone."""
+    """Read files, folders and URLs into a corpus. What is unchanged is left alone."""
+    from ingestion.sources import is_url
+
     for path in paths:
-        if not os.path.exists(path):
+        if is_url(path):
+            if watch:
+                raise InputError(f"--watch {path}", "files and folders can be followed", "ingest the URL by itself")
+        elif not os.path.exists(path):
             raise InputError(f"there is no file or folder {path}", advice="check the path")
 
     def show(report: IngestReport) -> None:
@@ -141,6 +152,8 @@ def ingest(
                 progress=progress,
                 exclude=exclude,
                 include=include,
+                archives=archives,
+                allow_private=allow_private or None,
                 wait=wait,
                 readers=readers,
                 stopped=show,
