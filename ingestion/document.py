@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -25,6 +25,21 @@ def tidy(text: str) -> str:
     edges."""
     unix = text.replace("\r\n", "\n").replace("\r", "\n")
     return _BLANK_EDGES.sub("", _UNWRITABLE.sub("", unix)).rstrip()
+
+
+def writable(value: Any) -> Any:
+    """`value`, a document or any part of it, without the characters in its texts that UTF-8 or JSON cannot carry."""
+    if isinstance(value, str):
+        return _UNWRITABLE.sub("", value) if _UNWRITABLE.search(value) else value
+    if isinstance(value, Mapping):
+        return {writable(key): writable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(writable, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {part.name: (getattr(value, part.name), writable(getattr(value, part.name))) for part in fields(value)}
+        changed = {name: new for name, (old, new) in parts.items() if new != old}
+        return replace(value, **changed) if changed else value
+    return value
 
 
 def one_line(text: str) -> str:

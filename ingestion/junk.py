@@ -14,7 +14,7 @@ from PIL import Image
 
 from ingestion.document import Block, Item, Omission, ParsedDocument, Picture
 from ingestion.picture import inspect
-from rag.pictures import open_picture
+from rag.pictures import MAX_PIXELS, open_picture
 
 __all__ = ["ICON", "TINY", "without_junk"]
 
@@ -113,12 +113,16 @@ def _joined(items: Sequence[Item]) -> tuple[list[Item], int]:
     slices = 0
     for strips, run in groupby(items, _strip_of):
         group = list(run)
-        if strips is None or len(group) < STRIPS:
+        if strips is None or len(group) < STRIPS or _pixels(group) > MAX_PIXELS:
             whole += group
             continue
         slices += len(group)
         whole.append(_stacked([_picture(item) for item in group]))
     return whole, slices
+
+
+def _pixels(items: Sequence[Item]) -> int:
+    return sum(picture.width * picture.height for picture in map(_picture, items))
 
 
 def _strip_of(item: Item) -> tuple[int, int | None] | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from ingestion.document import ParsedDocument
+from ingestion.document import ParsedDocument, writable
 from ingestion.junk import without_junk
 from ingestion.ocr import with_drawn_words
 from rag.errors import SourceError
@@ -75,7 +75,8 @@ def read(path: Path, root: Path | None = None) -> ParsedDocument:
     """
     with _told(path):
         result: ParsedDocument = _reader(path).read(path, _root(path, root))
-        return with_drawn_words(without_junk(result))
+        whole: ParsedDocument = writable(with_drawn_words(without_junk(result)))
+        return whole
 
 
 def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from ingestion.captions import worded
 from ingestion.document import Block, BlockKind, Item, Omission, ParsedDocument, Section, one_line, tidy
-from ingestion.picture import inspect
+from ingestion.picture import PictureInfo, inspect
 from ingestion.readers._emf import unwrapped
 from rag.errors import PictureError
 
@@ -36,6 +37,7 @@ class Builder:
         self.page: int | None = None
         self._headings: list[tuple[int, str]] = []
         self._junk: Counter[str] = Counter()
+        self._known: dict[bytes, tuple[bytes, PictureInfo]] = {}
 
     @property
     def section(self) -> Section:
@@ -78,12 +80,20 @@ class Builder:
         alt, caption = one_line(alt), one_line(caption)
         data = unwrapped(data)
         try:
-            picture = worded(data, inspect(data), alt, caption)
+            data, info = self._inspected(data)
+            picture = worded(data, info, alt, caption)
         except PictureError as exc:
             self.lost_picture(name, exc.given, alt, caption)
             return False
         self.items.append(replace(picture, section=self.section, page=self.page, name=name))
         return True
+
+    def _inspected(self, data: bytes) -> tuple[bytes, PictureInfo]:
+        """A picture and what it is: decoded once and held once however often the document shows it."""
+        digest = hashlib.sha256(data).digest()
+        if digest not in self._known:
+            self._known[digest] = data, inspect(data)
+        return self._known[digest]
 
     def junk(self, reason: str) -> None:
         """Count a picture that is dropped because it shows nothing."""

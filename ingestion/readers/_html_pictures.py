@@ -16,6 +16,8 @@ from ingestion.readers._builder import Builder, resolve_link
 Show: TypeAlias = Callable[[Sequence[str], str, str], None]
 """Adds the picture at the first of its addresses that leads to one, with its alt text and caption, or says why not."""
 
+_SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})[wx](?:,+|$)")
+_MAX_SOURCES: Final = 50
 _LAZY: Final = ("data-src", "data-original", "data-lazy-src")
 
 
@@ -48,10 +50,10 @@ def _first_local(sources: Sequence[str], base: Path, root: Path) -> tuple[str, P
 def as_img(soup: BeautifulSoup) -> None:
     """Let pictures in other elements be `img`: the only picture of an inline drawing (covers of books are made so), an
     `object` or `input` that is a picture."""
-    for svg in soup.find_all("svg"):
+    for svg in list(outermost(soup, lambda tag: tag.name == "svg")):
+        title = svg.find("title")
         images = [image for image in svg.find_all("image") if image.get("xlink:href") or image.get("href")]
         for image in images:
-            title = svg.find("title")
             src = str(image.get("href") or image.get("xlink:href"))
             words = one_line(title.get_text(" ")) if isinstance(title, Tag) else str(svg.get("aria-label") or "")
             svg.insert_before(soup.new_tag("img", attrs={"src": src, "alt": words}))
@@ -61,6 +63,21 @@ def as_img(soup: BeautifulSoup) -> None:
             tag.replace_with(img)
     for tag in soup.find_all("input", type="image", src=True):
         tag.replace_with(soup.new_tag("img", attrs={"src": str(tag["src"]), "alt": str(tag.get("alt") or "")}))
+
+
+def outermost(root: Tag, wanted: Callable[[Tag], bool], closed: str = "") -> Iterator[Tag]:
+    """The elements below `root` that are `wanted` and in no other such, nor in an element named `closed`; each element
+    is looked at once."""
+    ways = [iter(list(root.children))]
+    while ways:
+        child = next(ways[-1], None)
+        if child is None:
+            ways.pop()
+        elif isinstance(child, Tag):
+            if wanted(child):
+                yield child
+            elif child.name != closed:
+                ways.append(iter(list(child.children)))
 
 
 def addresses(img: Tag) -> list[str]:
@@ -73,7 +90,9 @@ def addresses(img: Tag) -> list[str]:
     sets = [str(img.get("srcset") or img.get("data-srcset") or "")]
     picture = img.find_parent("picture")
     if picture is not None:
-        sources = (tag for tag in picture.find_all("source") if _decodes(str(tag.get("type") or "")))
+        sources = (
+            tag for tag in picture.find_all("source", limit=_MAX_SOURCES) if _decodes(str(tag.get("type") or ""))
+        )
         sets += [str(source.get("srcset") or source.get("data-srcset") or "") for source in sources]
     sized = [(1.0, plain)] if plain else []
     sized += [candidate for text in sets for candidate in _candidates(text)]
@@ -87,8 +106,16 @@ def _decodes(mime: str) -> bool:
 def _candidates(srcset: str) -> Iterator[tuple[float, str]]:
     """(size, address) of each candidate of a `srcset`: its width in pixels, or its density. An address may hold commas,
     as data: URIs do, but ends at white space."""
-    for match in re.finditer(r"([^\s,]\S*[^\s,])(?:\s+([\d.]+)([wx]))?\s*(?:,|$)", srcset):
-        try:
-            yield float(match[2] or 1), match[1]
-        except ValueError:
-            continue
+    words = srcset.split()
+    at = 0
+    while at < len(words):
+        address = words[at].strip(",")
+        ends = words[at].endswith(",")
+        at += 1
+        size = 1.0
+        if not ends and at < len(words) and (told := _SIZE.match(words[at])):
+            size = float(told[1])
+            rest = words[at][told.end() :]
+            words[at : at + 1] = [rest] if rest else []
+        if address:
+            yield size, address

@@ -11,6 +11,8 @@ from ingestion.readers._tables import add_table
 
 MAX_CELLS: Final = 5_000_000
 """Cells looked at in one sheet, the empty ones between others among them: a minute or so."""
+MAX_CHARACTERS: Final = 50_000_000
+"""Of the cells of one sheet: a few bytes of a file repeat a long text as often as there are cells."""
 MAX_ROWS: Final = 1_100_000
 """Rows looked at in one sheet: all that Excel can have."""
 _LABEL: Final = 120
@@ -20,13 +22,15 @@ Region: TypeAlias = "tuple[int, Callable[[], None]]"
 
 def add_regions(rows: Iterable[Sequence[str]], where: str, builder: Builder) -> Iterator[Region]:
     """(first row, a function that adds it) of each stretch of rows without a blank one, so that a caller can put
-    between them what lies between them. What lies beyond MAX_CELLS or MAX_ROWS is counted as left out."""
+    between them what lies between them. What lies beyond these bounds is counted as left out."""
     stretch: list[Sequence[str]] = []
-    first = seen = 0
+    first = seen = length = 0
     for number, row in enumerate(rows):
         seen += len(row)
-        if seen > MAX_CELLS or number >= MAX_ROWS:
-            builder.omit(f"rows from {number + 1} of {where}", f"more than {MAX_CELLS} cells or {MAX_ROWS} rows")
+        length += sum(map(len, row))
+        if seen > MAX_CELLS or number >= MAX_ROWS or length > MAX_CHARACTERS:
+            limits = f"{MAX_CELLS} cells, {MAX_ROWS} rows or {MAX_CHARACTERS} characters"
+            builder.omit(f"rows from {number + 1} of {where}", f"more than {limits}")
             break
         if any(row):
             if not stretch:

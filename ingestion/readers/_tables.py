@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +16,10 @@ MAX_HEADER: Final = 240
 """Characters. A longer first row is not repeated: it would fill the passages."""
 MAX_SPREAD: Final = 1000
 """Rows or columns that one cell may span, as in browsers."""
-_MAX_WIDTH: Final = 4096
+MAX_CHARACTERS: Final = 20_000_000
+"""Of a table, what merged cells repeat among them: a cell of a page's text may claim to cover a million others."""
+_MAX_WIDTH: Final = 1024
+"""Columns beyond which no cell spans any more."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,14 @@ class Cell:
 def add_table(builder: Builder, rows: Iterable[Sequence[str]], caption: str = "") -> None:
     """Add a table. Rows without words are left out; the first row is the header, which opens every group of rows, so
     that a passage from the middle of the table says what its columns mean."""
-    lines = [line for row in rows if (line := " | ".join(map(one_line, row)).rstrip(" |")).strip(" |")]
+    lines, size = [], 0
+    for number, row in enumerate(rows, 1):
+        size += sum(map(len, row))
+        if size > MAX_CHARACTERS:
+            builder.omit(f"rows from {number} of a table", f"more than {MAX_CHARACTERS} characters")
+            break
+        if (line := " | ".join(map(one_line, row)).rstrip(" |")).strip(" |"):
+            lines.append(line)
     caption = one_line(caption)
     if not lines:
         builder.text(caption, "caption")
@@ -52,10 +63,9 @@ def spread(rows: Iterable[Sequence[Cell]]) -> list[list[str]]:
     open_cells: dict[int, tuple[str, int]] = {}
     for cells in rows:
         row: list[str] = []
-        waiting = list(cells)
-        while waiting or any(column >= len(row) for column in open_cells):
-            if len(row) >= _MAX_WIDTH:
-                break
+        waiting = deque(cells)
+        last = max(open_cells, default=-1)
+        while waiting or len(row) <= last:
             text, left = open_cells.pop(len(row), ("", 0))
             if left:
                 row.append(text)
@@ -65,11 +75,11 @@ def spread(rows: Iterable[Sequence[Cell]]) -> list[list[str]]:
             if not waiting:
                 row.append("")
                 continue
-            cell = waiting.pop(0)
-            alone = not row and not waiting and not open_cells
-            for _ in range(1 if alone else max(1, min(cell.columns, MAX_SPREAD))):
+            cell = waiting.popleft()
+            once = len(row) >= _MAX_WIDTH or (not row and not waiting and not open_cells)
+            for _ in range(1 if once else max(1, min(cell.columns, MAX_SPREAD))):
                 row.append(cell.text)
-                if cell.rows > 1:
+                if cell.rows > 1 and len(row) <= _MAX_WIDTH:
                     open_cells[len(row) - 1] = (cell.text, min(cell.rows, MAX_SPREAD) - 1)
         grid.append(row)
     return grid

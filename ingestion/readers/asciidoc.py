@@ -17,17 +17,19 @@ from ingestion.readers._builder import Builder, resolve_link
 from ingestion.readers._tables import Cell, add_table, spread
 from ingestion.readers.text import load_text, note_lost
 
-_HEADING: Final = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*?)(?:[ \t]+\1)?$")
+_HEADING: Final = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*)$")
 _ATTRIBUTE: Final = re.compile(r":(!?[\w-]+!?):(?:[ \t]+(.*))?$")
 _LIST: Final = re.compile(r"([ \t]*)(\*{1,6}|-|\.{1,6}|\d{1,6}\.|[a-zA-Z]\.)[ \t]+(\S.*)$")
 _TERM: Final = re.compile(r"[ \t]*(\S.*?)(?::{2,4}|;;)(?:[ \t]+(.*))?$")
 _BLOCK_IMAGE: Final = re.compile(r"image::([^\s\[][^\[]*)\[(.*)\]\s*$")
-INLINE_IMAGE: Final = re.compile(r"image:([^:\s\[][^\[]*)\[([^\]]*)\]")
+INLINE_IMAGE: Final = re.compile(r"image:([^:\s\[][^\[]{0,2000})\[([^\]]{0,2000})\]")
 _FENCE: Final = re.compile(r"(-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|```\w*|[|,:!]===+)\s*$")
 _DIRECTIVE: Final = re.compile(r"(include|ifdef|ifndef|ifeval|endif)::(\S*)\[.*\]\s*$")
 _SILENT: Final = re.compile(r"(?:toc|anchor)::.*\[.*\]$|'{3,}$|<{3,}$|//(?!/)|\[\[[^\]]*\]\]$")
 _CELL: Final = re.compile(r"(?:(?:^|(?<=\s))(?:(\d+)?(?:\.(\d+))?([+*]))?[<^>]?(?:\.[<^>])?[adehlmsv]?(?<!\s))?\|")
 """A cell's beginning, with its span or repetition, alignment and style."""
+_MAX_TIMES: Final = 40
+"""How often a cell may be repeated, and how far it may reach."""
 _CODE: Final = ("----", "....", "```")
 _DOCUMENT_FIELDS: Final = ("author", "revdate", "revnumber", "description", "keywords", "lang")
 
@@ -96,7 +98,7 @@ class _Reader:
         elif (attribute := _ATTRIBUTE.match(line)) and not self.paragraph:
             self.attributes[attribute[1].strip("!").lower()] = plain(attribute[2] or "", self.attributes, None)
         elif (heading := _HEADING.match(line)) and not self.paragraph:
-            self.heading(len(heading[1]), heading[2], lines, at)
+            self.heading(len(heading[1]), _unclosed(heading[2], heading[1]), lines, at)
         elif re.fullmatch(r"\[[^\]]*\]", line) and not self.paragraph:
             self.style = line[1:-1]
         elif re.match(r"\.[^\s.]", line) and not self.paragraph:
@@ -243,6 +245,12 @@ class _Reader:
         self.builder.linked_picture(source, self.base, self.root, alt, caption or title)
 
 
+def _unclosed(words: str, mark: str) -> str:
+    """The words of a heading without the mark that may close it as it opened it."""
+    bare = words.removesuffix(mark)
+    return bare.rstrip() if bare[-1:] in (" ", "\t") else words
+
+
 def _end(lines: list[str], start: int, fence: str) -> int:
     """Where the block that `fence` opens ends: at the same line again, or with the file."""
     return next((at for at in range(start, len(lines)) if lines[at].rstrip() == fence), len(lines))
@@ -251,7 +259,7 @@ def _end(lines: list[str], start: int, fence: str) -> int:
 def _columns(style: str) -> int:
     """The number of columns that `cols=` tells; 0 where it is not told."""
     cols = attributes_of(style).get("cols", "")
-    if match := re.fullmatch(r"\s*(\d+)\*.*", cols):
+    if match := re.fullmatch(r"\s*(\d{1,4})\*.*", cols):
         return int(match[1])
     return len(re.split(r"[,;]", cols)) if cols else 0
 
@@ -264,11 +272,15 @@ def _cells(line: str) -> Iterator[Cell]:
     for number, mark in enumerate(marks):
         end = marks[number + 1].start() if number + 1 < len(marks) else len(line)
         text = one_line(line[mark.end() : end].replace("\\|", "|"))
-        times = min(int(mark[1] or 1), 1000)
+        times = _times(mark[1])
         if mark[3] == "*":
             yield from [Cell(text)] * times
         else:
-            yield Cell(text, times, min(int(mark[2] or 1), 1000))
+            yield Cell(text, times, _times(mark[2]))
+
+
+def _times(digits: str | None) -> int:
+    return min(int(digits), _MAX_TIMES) if digits and len(digits) < 9 else 1
 
 
 def _regrouped(parsed: list[list[Cell]], columns: int) -> list[list[Cell]]:
@@ -284,9 +296,12 @@ def _regrouped(parsed: list[list[Cell]], columns: int) -> list[list[Cell]]:
     width = columns or next((len(row) for row in parsed if row), 1)
     rows: list[list[Cell]] = [[]]
     taken: dict[int, int] = {}
+    filled = 0
     for cell in cells:
-        if sum(c.columns for c in rows[-1]) + taken.get(len(rows) - 1, 0) >= width:
+        if filled + taken.get(len(rows) - 1, 0) >= width:
             rows.append([])
+            filled = 0
+        filled += cell.columns
         for below in range(1, cell.rows):
             taken[len(rows) - 1 + below] = taken.get(len(rows) - 1 + below, 0) + cell.columns
         rows[-1].append(cell)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import email.policy
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from email.message import Message
 from email.parser import BytesParser
+from email.policy import EmailPolicy
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,16 +26,30 @@ from rag.errors import SourceError
 MAX_DEPTH: Final = 5
 """Messages within messages. Further ones are named as left out."""
 MAX_PARTS: Final = 500
+MAX_HEADER: Final = 10_000
+"""Characters."""
 _SIGNATURES: Final = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 _SUFFIXES: Final = {"text/plain": ".txt", "text/html": ".html", "text/csv": ".csv", "text/markdown": ".md"}
 # What the header parser of the standard library was seen to raise on malformed headers.
-_MALFORMED: Final = (ValueError, LookupError, AttributeError, TypeError, AssertionError)
+_MALFORMED: Final = (ValueError, LookupError, AttributeError, TypeError, AssertionError, RecursionError)
+
+
+class _Bounded(EmailPolicy):
+    """Headers are parsed as far as MAX_HEADER: the parser's time grows with the square of their length, and 100 kB of
+    encoded words take it a gigabyte."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        """The header's value, cut."""
+        return super().header_fetch_parse(name, value[:MAX_HEADER])
+
+
+_POLICY: Final = _Bounded()
 
 
 def read(path: Path, root: Path) -> ParsedDocument:
     """Raises SourceError where the file cannot be opened or has no headers."""
     try:
-        message = BytesParser(policy=email.policy.default).parsebytes(path.read_bytes())
+        message = BytesParser(policy=_POLICY).parsebytes(path.read_bytes())
     except OSError as exc:
         raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
     if not message.keys():
@@ -81,6 +95,11 @@ class _Mail:
     def add(self) -> None:
         """Who wrote to whom, the body, then the pictures that the body does not show, then the attachments."""
         headers = _headers(self.message)
+        for name, value in self.message.raw_items():
+            if len(value) > MAX_HEADER:
+                self.builder.omit(
+                    f"the end of the header {one_line(name)[:40]}", f"longer than {MAX_HEADER} characters"
+                )
         self.builder.heading(headers.get("subject", ""), self.depth + 1)
         shown = {key: ", ".join(value) if isinstance(value, list) else value for key, value in headers.items()}
         lines = [f"{key.capitalize()}: {shown[key]}" for key in ("from", "to", "cc", "date") if shown.get(key)]
@@ -173,7 +192,7 @@ class _Mail:
             self.nested_bytes(data, _filename(part))
 
     def nested_bytes(self, data: bytes, name: str) -> None:
-        message = BytesParser(policy=email.policy.default).parsebytes(data)
+        message = BytesParser(policy=_POLICY).parsebytes(data)
         if message.keys():
             self.inner(message)
         else:

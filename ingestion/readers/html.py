@@ -18,7 +18,7 @@ from bs4.exceptions import ParserRejectedMarkup
 
 from ingestion.document import BlockKind, ParsedDocument, one_line
 from ingestion.readers._builder import Builder
-from ingestion.readers._html_pictures import Show, addresses, as_img, linked_in, local
+from ingestion.readers._html_pictures import Show, addresses, as_img, linked_in, local, outermost
 from ingestion.readers._links import address_suffix
 from ingestion.readers._tables import Cell, add_table, spread
 from rag.errors import SourceError
@@ -37,6 +37,9 @@ _BLOCKS: Final = frozenset(
 )
 _MAX_DEPTH: Final = 120
 """Deeper nesting is flattened to its text: a page made to exhaust the stack must not."""
+_MAX_TABLES: Final = 20
+"""Tables in cells of tables, likewise: each is looked through as often as it lies in others."""
+_IN_LAYOUTS: Final = ("p", "ul", "ol", "h1", "h2", "h3", "h4", "div")
 
 
 def read(path: Path, root: Path) -> ParsedDocument:
@@ -97,7 +100,7 @@ def add_html(soup: BeautifulSoup, builder: Builder, show: Show) -> None:
     prefix = str(base["href"]) if isinstance(base, Tag) else ""
     walker = _Walker(builder, show, prefix if urlsplit(prefix).scheme in ("http", "https") else "")
     as_img(soup)
-    for noise in [*soup(_NOISE), *soup.find_all(role=["navigation", "search"])]:
+    for noise in list(outermost(soup, _is_noise)):
         if noise.name != "noscript":  # repeats what a script would load
             for _ in noise.find_all("img"):
                 builder.junk("in menus and search forms")
@@ -116,6 +119,7 @@ class _Walker:
         self._after: list[Tag] = []
         self._lists: list[int | None] = []
         self._told: set[str] = set()
+        self._tables = 0
 
     def flush(self, kind: BlockKind = "paragraph") -> None:
         """End the paragraph that is being gathered; the pictures within it follow it."""
@@ -232,14 +236,19 @@ class _Walker:
     def table(self, tag: Tag, depth: int) -> None:
         """A table as lines of cells, then the tables in its cells; one of single cells only lays out the page."""
         self.flush()
-        if depth > _MAX_DEPTH:
+        if depth > _MAX_DEPTH or self._tables >= _MAX_TABLES:
             self.builder.text(tag.get_text(" "))
             return
-        rows = [row for row in tag.find_all("tr") if row.find_parent("table") is tag]
+        self._tables += 1
+        self.rows(tag, depth)
+        self._tables -= 1
+
+    def rows(self, tag: Tag, depth: int) -> None:
+        """What a table holds."""
+        rows = _of_table(tag, "tr")
         cells = [row.find_all(["td", "th"], recursive=False) for row in rows]
-        inner = [table for table in tag.find_all("table") if table.find_parent("table") is tag]
-        blocks = tag.find(["p", "ul", "ol", "h1", "h2", "h3", "h4", "div"]) is not None
-        if max(map(len, cells), default=0) < 2 or (inner and blocks and tag.find("th") is None):
+        inner = _of_table(tag, "table")
+        if max(map(len, cells), default=0) < 2 or (inner and _has(tag, *_IN_LAYOUTS) and not _has(tag, "th")):
             self.layout(tag, depth)
             return
         for table in inner:
@@ -255,10 +264,9 @@ class _Walker:
 
     def layout(self, tag: Tag, depth: int) -> None:
         """What the cells of a table hold, one after the other."""
-        for part in tag.find_all(["caption", "td", "th"]):
-            if part.find_parent("table") is tag:
-                self.children(part, depth + 1)
-                self.flush()
+        for part in _of_table(tag, "caption", "td", "th"):
+            self.children(part, depth + 1)
+            self.flush()
 
     def cell(self, tag: Tag) -> Cell:
         """A cell's words, with line breaks as spaces, and its reach."""
@@ -267,6 +275,19 @@ class _Walker:
         for math in tag.find_all("math"):
             math.replace_with(f" {_formula(math)} ")
         return Cell(one_line(_inline_text(tag)), _number(tag.get("colspan")), _number(tag.get("rowspan")))
+
+
+def _has(tag: Tag, *names: str) -> bool:
+    return tag.find(names) is not None
+
+
+def _of_table(table: Tag, *names: str) -> list[Tag]:
+    """The outermost elements of these names in a table, without those of the tables in it."""
+    return list(outermost(table, lambda tag: tag.name in names, closed="table"))
+
+
+def _is_noise(tag: Tag) -> bool:
+    return tag.name in _NOISE or tag.get("role") in ("navigation", "search")
 
 
 def _sign(tag: Tag, name: str) -> str:

@@ -41,7 +41,7 @@ def read(path: Path, root: Path) -> ParsedDocument:
         raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
     except PictureError as exc:
         raise SourceError(f"{path}: {exc.given}", exc.allowed, exc.advice) from exc
-    beside = _beside(path)
+    beside = _beside(path, root)
     said = beside.said
     picture = replace(worded(data, info, said.alt, said.caption, "sidecar"), name=path.name)
     if said.keywords:
@@ -58,8 +58,9 @@ def read(path: Path, root: Path) -> ParsedDocument:
 
 
 def linked(path: Path, root: Path) -> tuple[Path, ...]:
-    """The sidecars of a picture."""
-    return tuple(side for side in map(path.with_suffix, SIDECAR_SUFFIXES) if is_sidecar_size(side))
+    """The sidecars of a picture. A link out of `root` is none: what it leads to was not given to be read."""
+    sides = (side for side in map(path.with_suffix, SIDECAR_SUFFIXES) if is_sidecar_size(side))
+    return tuple(side for side in sides if side.resolve().is_relative_to(root))
 
 
 def _metadata(said: Sidecar, picture: Picture) -> dict[str, Any]:
@@ -88,10 +89,10 @@ def _pages(data: bytes, info: PictureInfo, whole: Picture, warnings: list[Omissi
         )
 
 
-def _beside(path: Path) -> _Beside:
+def _beside(path: Path, root: Path) -> _Beside:
     """The sidecars of a picture. Where two say the same thing, the JSON file is believed."""
     said, broken = Sidecar(), []
-    for side in linked(path, path.parent):
+    for side in linked(path, root):
         try:
             more = read_sidecar(side)
         except (SourceError, ValueError) as exc:

@@ -31,6 +31,8 @@ else:
 
 _FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
 _TOML_MATTER: Final = re.compile(r"\A\ufeff?\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.S | re.M)
+_MAX_MATTER: Final = 100_000
+_MAX_BRACKETS: Final = 1000
 _ATTRIBUTES: Final = re.compile(r"\{((?:[^{}\"']|\"[^\"]*\"|'[^']*')*)\}")
 _ATTRIBUTE: Final = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))")
 _DIV_FENCE: Final = re.compile(r":{3,}\s*(?:$|\{|[\w.-]+[^:]*:*\s*$)")
@@ -138,9 +140,12 @@ def _split_front_matter(text: str, builder: Builder) -> tuple[str, dict[str, Any
 
 
 def _yaml(text: str) -> Any:
-    """Raises ValueError where `text` is not YAML, or uses aliases: a few lines of them expand to gigabytes."""
+    """Raises ValueError where `text` is not YAML, or uses aliases: a few lines of them expand to gigabytes; or is
+    nested in a way that the parser would take minutes for."""
     import yaml  # type: ignore[import-untyped]
 
+    if len(text) > _MAX_MATTER or text.count("[") + text.count("{") > _MAX_BRACKETS:
+        raise ValueError(f"more than {_MAX_MATTER} characters or {_MAX_BRACKETS} brackets")
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise ValueError("YAML with aliases is not read")

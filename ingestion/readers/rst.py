@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ _SETTINGS: Final = {
     "line_length_limit": 1_000_000,
     "input_encoding": "unicode",
 }
+MAX_PARAGRAPH: Final = 4000
+"""Characters that are parsed at once."""
 _MAX_DEPTH: Final = 5
 """Unknown directives within unknown directives."""
 _UNKNOWN: Final = re.compile(r"\.\. ([\w:+.-]+)::[ \t]*(.*)\n?((?:.*\n?)*)")
@@ -67,12 +70,38 @@ def linked(path: Path, root: Path) -> tuple[Path, ...]:
 
 def _parse(text: str, path: Path) -> Any:
     from docutils.core import publish_doctree
+    from docutils.parsers.rst import Parser
     from docutils.utils import SystemMessage
 
     try:
-        return publish_doctree(text, settings_overrides=dict(_SETTINGS))
+        return publish_doctree(text, parser=Parser(inliner=_inliner()), settings_overrides=dict(_SETTINGS))
     except SystemMessage as exc:
         raise SourceError(f"{path} is not readable reStructuredText ({exc})", advice="mend it or name it .txt") from exc
+
+
+def _inliner() -> Any:
+    """docutils' parser of paragraphs, which gets long ones piece by piece: it looks for the end of each mark through
+    the rest of the paragraph, and 100 kB of asterisks take it minutes."""
+    from docutils.parsers.rst.states import Inliner
+
+    inliner = Inliner()
+    whole = inliner.parse
+
+    def parse(text: str, lineno: int, memo: Any, parent: Any) -> tuple[list[Any], list[Any]]:
+        parsed = [whole(piece, lineno, memo, parent) for piece in _pieces(text)]
+        return [node for nodes, _ in parsed for node in nodes], [told for _, messages in parsed for told in messages]
+
+    inliner.parse = parse  # not a subclass: docutils looks for the patterns among the names of the class itself
+    return inliner
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """`text` in pieces of at most MAX_PARAGRAPH characters, divided at a line's end or a space where there is one."""
+    while len(text) > MAX_PARAGRAPH:
+        end = max(text.rfind(mark, MAX_PARAGRAPH // 2, MAX_PARAGRAPH) for mark in "\n ") + 1 or MAX_PARAGRAPH
+        yield text[:end]
+        text = text[end:]
+    yield text
 
 
 class _Reader:

@@ -11,6 +11,9 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,20 +36,12 @@ _NO_RESULT: Final = re.compile(rb"<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v
 
 def read(path: Path, root: Path) -> ParsedDocument:
     """Raises SourceError where the file is encrypted or damaged."""
-    from openpyxl import load_workbook
-
     builder = Builder()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            archive, book = open_package(
-                path,
-                lambda file: (
-                    zipfile.ZipFile(file),
-                    load_workbook(file, read_only=True, data_only=True, keep_links=False),
-                ),
-            )
-            with archive:
+            with ExitStack() as open_files:
+                archive, book = open_package(path, partial(_opened, open_files))
                 for name, part in _sheets(archive):
                     _sheet(name, part, book, archive, builder)
                 _zip.count_unshown(archive, {item.name for item in builder.items if isinstance(item, Picture)}, builder)
@@ -55,6 +50,15 @@ def read(path: Path, root: Path) -> ParsedDocument:
     except DAMAGED as exc:
         raise damaged(path, "Excel", exc) from exc
     return builder.document(metadata.pop("title", "") or path.stem, _MIME, metadata)
+
+
+def _opened(open_files: ExitStack, given: str | BytesIO) -> tuple[zipfile.ZipFile, Any]:
+    """The package and the workbook in it. What is opened is closed with `open_files`, however damaged the workbook."""
+    from openpyxl import load_workbook
+
+    file = open_files.enter_context(BytesIO(Path(given).read_bytes()) if isinstance(given, str) else given)
+    archive = open_files.enter_context(zipfile.ZipFile(file))
+    return archive, load_workbook(file, read_only=True, data_only=True, keep_links=False)
 
 
 def _sheet(name: str, part: str, book: Any, archive: zipfile.ZipFile, builder: Builder) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import struct
 import threading
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -16,7 +18,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from rag.errors import PictureError
 from rag.pictures.svg import is_svg, rasterized
@@ -76,7 +78,21 @@ _UPRIGHT: Final[Mapping[int, Image.Transpose]] = {
 def known_formats() -> tuple[str, ...]:
     """The formats that are opened, as far as this Pillow was built with them."""
     Image.init()
+    _mute()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _mute() -> None:
+    """Let Pillow and libtiff keep to themselves what they would print of damaged files: the error says it.
+
+    libtiff writes to the process's stderr unless its handler is taken away (TIFFSetErrorHandler, libtiff's manual).
+    Where it is linked statically, as on Windows, there is no such symbol to be found.
+    """
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    with suppress(AttributeError, OSError):
+        handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+        handler.argtypes, handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        handler(None)
 
 
 @dataclass(frozen=True)
