@@ -51,6 +51,12 @@ def twin_path(path: str) -> str:
     return f"{match['head']}{quote}{_TWIN}{match['name']}{quote}"
 
 
+def is_twin(path: str) -> bool:
+    """Whether a payload path is that of a twin."""
+    match = _LAST_SEGMENT.fullmatch(path)
+    return match is not None and match["name"].startswith(_TWIN)
+
+
 def to_vector(vector: Any) -> Any:
     """A vector, a sparse vector or a mapping of names to them, as the engine takes it."""
     if isinstance(vector, models.SparseVector):
@@ -85,7 +91,7 @@ def to_filter(condition: models.Filter | None) -> edge.Filter | None:
 
 
 def to_params(params: models.SearchParams | None) -> edge.SearchParams | None:
-    """Search parameters: `hnsw_ef`, `exact`, `indexed_only` and the corpus that IDF is computed over."""
+    """Search parameters: `hnsw_ef`, `exact`, `indexed_only`, `acorn` and the corpus that IDF is computed over."""
     if params is None:
         return None
     corpus = params.idf.corpus if isinstance(params.idf, models.IdfCorpusParams) else None
@@ -93,6 +99,7 @@ def to_params(params: models.SearchParams | None) -> edge.SearchParams | None:
         hnsw_ef=params.hnsw_ef,
         exact=bool(params.exact),
         indexed_only=bool(params.indexed_only),
+        acorn=None if params.acorn is None else edge.AcornSearchParams(params.acorn.enable, params.acorn.max_selectivity),
         idf=None if corpus is None else edge.IdfParams(corpus=to_filter(corpus)),
     )
 
