@@ -307,7 +307,7 @@ class EdgeClient:
 def _hnsw(config: models.HnswConfigDiff | None) -> edge.HnswIndexConfig | None:
     if config is None:
         return None
-    return edge.HnswIndexConfig(config.m, config.ef_construct, config.full_scan_threshold)
+    return edge.HnswIndexConfig(config.m or 16, config.ef_construct or 100, config.full_scan_threshold or 10_000)
 
 
 def _told_schema(found: Mapping[str, edge.PayloadIndexInfo]) -> dict[str, models.PayloadIndexInfo]:

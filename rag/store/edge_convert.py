@@ -91,7 +91,7 @@ def to_filter(condition: models.Filter | None) -> edge.Filter | None:
 
 
 def to_params(params: models.SearchParams | None) -> edge.SearchParams | None:
-    """Search parameters: `hnsw_ef`, `exact`, `indexed_only`, `acorn` and the corpus that IDF is computed over."""
+    """Search parameters: `hnsw_ef`, `exact`, `indexed_only` and the corpus that IDF is computed over."""
     if params is None:
         return None
     corpus = params.idf.corpus if isinstance(params.idf, models.IdfCorpusParams) else None
@@ -99,7 +99,6 @@ def to_params(params: models.SearchParams | None) -> edge.SearchParams | None:
         hnsw_ef=params.hnsw_ef,
         exact=bool(params.exact),
         indexed_only=bool(params.indexed_only),
-        acorn=None if params.acorn is None else edge.AcornSearchParams(params.acorn.enable, params.acorn.max_selectivity),
         idf=None if corpus is None else edge.IdfParams(corpus=to_filter(corpus)),
     )
 

@@ -26,8 +26,8 @@ from rag.store.ties import ordered, overflows
 
 _SLACK: Final = 16
 _WIDER: Final = 1024
-import os
-_FILTERED: Final = eval(os.environ.get("PF","models.SearchParams(hnsw_ef=512)"))
+_FILTERED: Final = models.SearchParams(hnsw_ef=512)
+"""A filter takes neighbours out of the graph, so a wider search makes up for it (docs/cost.md has the figures)."""
 _NEVER_TOGETHER: Final[Mapping[Leg, tuple[Leg, ...]]] = {
     "text": ("image", "caption"),
     "image": ("text",),
