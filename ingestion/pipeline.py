@@ -3,31 +3,40 @@ touched.
 
 The store is the only record of what is ingested. A source is complete if it holds as many points as each of them says
 (`doc_nodes`), all of one `revision`; a run that was interrupted leaves it incomplete, and the next run does it again.
+
+Four stages overlap, each bounded by the next and all in the order of the files: processes parse, a thread splits and
+stores pictures, the calling thread encodes, a thread writes. The outcome is the same as one after the other.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from llama_index.core.schema import BaseNode, ImageNode, TextNode
+from llama_index.core.schema import ImageNode, TextNode
 
 from ingestion.assets import PictureStore
 from ingestion.generated import keep_generated
 from ingestion.nodes import Origin, build_nodes, check_metadata, embed
-from ingestion.ocr import require, switched
-from ingestion.readers import READERS, linked_files, read, reader_name
-from ingestion.report import Failure, IngestReport, Notice, Outcome, ProgressEvent, Skip, SourceCounts
+from ingestion.ocr import require
+from ingestion.patience import PatientStore
+from ingestion.readers import READERS, reader_name
+from ingestion.reading import Job, Reading
+from ingestion.report import Failure, IngestReport, Notice, Outcome, ProgressEvent, Skip
 from ingestion.seams import Encoder, SourceState, Store
-from ingestion.walk import Found, Survey, survey
-from rag.errors import InputError, PictureError, SourceError
+from ingestion.sources import Access, gathered
+from ingestion.stages import Behind, ahead
+from ingestion.tally import Progress, Settled, Tally, counted
+from ingestion.walk import INSIDE, Found, Survey
+from ingestion.workers import ReaderPool, Readers
+from rag.errors import InputError, PictureError
 
 __all__ = ["PIPELINE_VERSION", "Encoder", "IngestReport", "ProgressEvent", "SourceState", "Store", "ingest"]
 
@@ -37,7 +46,10 @@ PIPELINE_VERSION: Final = "2"
 FLUSH_NODES: Final = 256
 """Nodes that are gathered, over documents, before they are encoded and written: this bounds memory."""
 
-Progress: TypeAlias = Callable[[ProgressEvent], None]
+PREPARED: Final = 2
+"""Documents that wait to be encoded."""
+UNWRITTEN: Final = 2
+"""Batches of encoded nodes that wait to be written."""
 
 
 def ingest(
@@ -51,50 +63,58 @@ def ingest(
     remove_missing: bool = False,
     exclude: Sequence[Path] = (),
     ocr: bool = False,
+    patterns: Sequence[str] = (),
+    include: Sequence[str] = (),
+    access: Access | None = None,
+    readers: Readers | None = None,
+    stopped: Callable[[IngestReport], None] | None = None,
 ) -> IngestReport:
-    """Ingest files and folders (recursive, sorted, hidden files left out) and say what became of each.
+    """Ingest files, folders (recursive, sorted, hidden files left out), archives and URLs, and say what became of each.
 
     A file that cannot be read is reported, what is stored of it stays, and the rest goes on. `remove_missing`:
-    sources below the given folders whose files are gone are removed. `exclude`: folders that are not looked into,
-    such as the corpus itself. `ocr`: the words in pictures are read.
+    sources below the given folders, archives and prefixes that are gone are removed, and so is a URL whose server says
+    that it is. `exclude`: folders that are not looked into, such as the corpus itself; `ocr`: the words in pictures are
+    read; `patterns` and `include`: see `ingestion.walk.survey`. `access`: which archives and addresses may be opened,
+    and how much of them. `readers` parse the files (default: a pool of processes, closed at the end).
 
     A picture that a document of this run shows is part of that document, not a source of its own, unless it was named
     itself.
 
     Raises InputError where a path does not exist, where nothing readable was found, or where the metadata cannot be
-    stored; MissingExtra for `ocr` without the extra; EncoderError and StoreError where the encoder or the engine fail.
-    What was written until then stays.
+    stored; MissingExtra for `ocr` without the extra; EncoderError and StoreError where the encoder or the engine fail,
+    KeyboardInterrupt where it is interrupted. What was written until then stays, and `stopped` is called with a report
+    of it before the error is raised.
     """
     own = check_metadata(metadata or {})
     if ocr:
         require()
-    found = survey(paths, (*exclude, pictures.root))
-    run = _Run(encoder=encoder, store=store, pictures=pictures, metadata=own, progress=progress, ocr=ocr)
-    run.total = len(found.files) + len(found.skips)
-    if not found.files and not (remove_missing and run.stored_below(found.folders)):
-        raise InputError(
-            f"nothing readable in {', '.join(map(str, paths))}",
-            f"files with these suffixes are read: {' '.join(sorted(READERS))}",
-            "name other files or folders",
-        )
-    run.skip(found.skips)
-    run.parts += found.parts
-    run.sources(found)
-    run.flush()
-    if remove_missing:
-        run.remove_missing(found)
-    if run.wrote:
-        store.optimize()
-    return run.report()
+    with gathered(paths, access or Access(), (*exclude, pictures.root), patterns, include) as found:
+        patient = PatientStore(store)
+        run = _Run(encoder=encoder, store=patient, pictures=pictures, metadata=own, progress=progress, ocr=ocr)
+        run.tally.total = len(found.files) + len(found.skips) + len(found.failures) + len(found.gone)
+        if run.nothing(found, remove_missing):
+            raise InputError(
+                f"nothing readable in {', '.join(map(str, paths))}",
+                f"files with these suffixes are read: {' '.join(sorted(READERS))}",
+                "name other files or folders" + ", or open archives: --archives" * bool(found.closed),
+            )
+        with ReaderPool() if readers is None else nullcontext(readers) as open_readers:
+            try:
+                run.everything(found, open_readers, remove_missing)
+            except BaseException as exc:
+                run.stop(open_readers)
+                if stopped is not None:
+                    stopped(run.tally.report("interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)))
+                raise
+    return run.tally.report()
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A document whose nodes wait for their vectors."""
+    """A source that is settled already, or whose nodes wait for their vectors and are to replace what is stored."""
 
-    source: str
-    outcome: Outcome
-    nodes: list[TextNode]
+    settled: Settled
+    nodes: list[TextNode] | None = None
 
 
 class _Run:
@@ -104,163 +124,202 @@ class _Run:
         self,
         *,
         encoder: Encoder,
-        store: Store,
+        store: PatientStore,
         pictures: PictureStore,
         metadata: Mapping[str, Any],
         progress: Progress | None,
         ocr: bool,
     ) -> None:
         self.encoder, self.store, self.pictures, self.metadata = encoder, store, pictures, metadata
-        self.progress, self.total, self.ocr = progress, 0, ocr
-        self.started, self.wrote = time.monotonic(), False
+        self.ocr = ocr
+        self.tally, self.wrote = Tally(progress), False
         self.known: Mapping[str, SourceState] = store.sources()
-        self.counts: Counter[Outcome] = Counter()
-        self.nodes: Counter[str] = Counter()
-        self.failures: list[Failure] = []
-        self.skips: list[Skip] = []
-        self.notices: list[Notice] = []
-        self.left_out: Counter[str] = Counter()
-        self.removed: list[str] = []
-        self.parts: list[Skip] = []
+        self.whole: dict[str, tuple[int, int]] = {}
+        self.shown: dict[Path, str] = {}
         self.pending: list[_Prepared] = []
+        self.writer: Behind[Settled | None] = Behind(UNWRITTEN)
 
-    def report(self) -> IngestReport:
-        """What was done."""
-        return IngestReport(
-            SourceCounts(**{str(outcome): count for outcome, count in self.counts.items()}),
-            *(self.nodes["text"], self.nodes["image"]),
-            failures=tuple(self.failures),
-            skips=tuple(self.skips),
-            parts=tuple(self.parts),
-            warnings=tuple(self.notices),
-            left_out=dict(self.left_out),
-            seconds=time.monotonic() - self.started,
-            removed=tuple(self.removed),
+    def nothing(self, found: Survey, remove_missing: bool) -> bool:
+        """Whether there is nothing to read, to report as failed, or to remove."""
+        return not (
+            found.files or found.failures or found.gone or (remove_missing and self.stored_below(found.complete))
         )
 
-    def done(self, source: str, outcome: Outcome) -> None:
-        """Count a source and tell of it."""
-        self.counts[outcome] += 1
-        if self.progress is not None:
-            done = sum(self.counts.values())
-            self.progress(ProgressEvent(done, max(done, self.total), source, outcome))
-
-    def skip(self, skips: Iterable[Skip]) -> None:
-        """Files that are no sources."""
-        for skip in skips:
-            self.skips.append(skip)
-            self.done(skip.source, "skipped")
-
-    def fail(self, source: str, error: InputError) -> None:
-        """A source that cannot be read."""
-        self.failures.append(Failure.of(source, error))
-        self.done(source, "failed")
-
-    def sources(self, found: Survey) -> None:
-        """Deal with every file, documents before the pictures that they may show."""
-        shown: dict[Path, str] = {}
-        ordered = sorted(found.files, key=lambda file: reader_name(file.path) == "image")
-        for file in ordered:
+    def everything(self, found: Survey, readers: Readers, remove_missing: bool) -> None:
+        """Deal with every file, then with the files that are gone."""
+        self.tally.parts += found.parts
+        for skip in found.skips:
+            self.tally.add(Settled(skip.source, "skipped", reason=skip.reason))
+        for failure in found.failures:
+            self.tally.add(Settled(failure.source, "failed", failure=failure))
+        with ahead(self.prepare(found.files, readers), PREPARED) as prepared:
             try:
-                links = linked_files(file.path, file.root)
-            except SourceError as exc:
-                self.fail(file.source, exc)
+                while (source := self.next(prepared)) is not None:
+                    self.take(source)
+            except BaseException:
+                self.abandon(readers)
+                raise
+        self.flush()
+        self.gone(found.gone, remove_missing)
+        if remove_missing:
+            self.remove_missing(found)
+        with self.tally.waiting():
+            self.writer.finish()
+        self.settle()
+        if self.wrote:
+            self.completed()
+        # Also where nothing was written: the run before may have been killed on its way here.
+        self.store.optimize()
+
+    def completed(self) -> None:
+        """The end of a run that wrote: the place for what depends on all that is stored."""
+
+    def abandon(self, readers: Readers) -> None:
+        """Wait for nobody any longer."""
+        self.store.give_up()
+        readers.close()
+
+    def stop(self, readers: Readers) -> None:
+        """End all that is under way; what is encoded is still written."""
+        self.abandon(readers)
+        self.writer.stop()
+        self.settle()
+
+    def prepare(self, files: Sequence[Found], readers: Readers) -> Iterator[_Prepared]:
+        """Every file read, documents before the pictures that they may show. Runs in a thread of its own."""
+        pictures = [file for file in files if reader_name(file.path) == "image"]
+        documents = [file for file in files if reader_name(file.path) != "image"]
+        for kind in (documents, pictures):
+            asked: deque[Found] = deque()
+            for reading in readers.read(self.jobs(kind, asked)):
+                yield self.prepared(asked.popleft(), reading)
+
+    def jobs(self, files: Iterable[Found], asked: deque[Found]) -> Iterator[Job]:
+        """A job for each file that is a source; their files are added to `asked` in the same order."""
+        settings = json.dumps(
+            [PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata), self.ocr], sort_keys=True
+        )
+        for file in files:
+            if not file.named and file.path in self.shown:
+                self.tally.parts.append(Skip(file.source, f"part of {self.shown[file.path]}, which shows it"))
                 continue
-            if reader_name(file.path) != "image":
-                shown.update(dict.fromkeys(links, file.path.name))
-            elif not file.named and file.path in shown:
-                self.total -= 1
-                self.parts.append(Skip(file.source, f"part of {shown[file.path]}, which shows it"))
-                continue
-            self.source(file, links)
+            asked.append(file)
+            yield Job(file.path, file.root, settings, self.stored(file.source), self.ocr)
 
-    def source(self, file: Found, links: Sequence[Path]) -> None:
-        """Read one file if it is new or changed, or if a picture file of it is lost."""
-        state = self.known.get(file.source)
-        try:
-            revision = self.revision(file, links)
-            if state is not None and state.revision == revision and state.nodes == state.expected:
-                stored = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
-                if all(Path(node.image_path or "").is_file() for node in stored if isinstance(node, ImageNode)):
-                    self.count(stored)
-                    self.done(file.source, "unchanged")
-                    return
-            nodes = self.prepare(file, revision)
-        except InputError as exc:
-            self.fail(file.source, exc)
-            return
-        if not nodes:
-            self.discard(file.source, keep=())
-            self.skip([Skip(file.source, "neither text nor pictures in it")])
-            return
-        self.pending.append(_Prepared(file.source, "updated" if state is not None else "added", nodes))
-        if sum(len(prepared.nodes) for prepared in self.pending) >= FLUSH_NODES:
-            self.flush()
+    def stored(self, source: str) -> str | None:
+        """The revision that the store holds of a source, if it holds all of it and no picture file is lost."""
+        state = self.known.get(source)
+        if state is None or state.nodes != state.expected:
+            return None
+        nodes = self.store.get_nodes(sorted(self.store.points_of(source)), with_vectors=False)
+        if not all(Path(node.image_path or "").is_file() for node in nodes if isinstance(node, ImageNode)):
+            return None
+        self.whole[source] = counted(nodes)
+        return state.revision
 
-    def revision(self, file: Found, links: Sequence[Path]) -> str:
-        """sha256 over all that decides what is stored of a file. Raises SourceError where it cannot be opened."""
-        digest = hashlib.sha256()
-        settings = [PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata), self.ocr]
-        digest.update(json.dumps(settings, sort_keys=True).encode())
-        for path in (file.path, *links):
-            try:
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-            except OSError as exc:
-                raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
-            digest.update(f"\n{path.name} {content}".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
-
-    def prepare(self, file: Found, revision: str) -> list[TextNode]:
-        """The nodes of a file, without vectors. Raises SourceError or PictureError."""
-        with switched(self.ocr):
-            document = read(file.path, file.root)
+    def prepared(self, file: Found, reading: Reading) -> _Prepared:
+        """What a reading means for its source."""
+        if reader_name(file.path) != "image":
+            self.shown.update(dict.fromkeys(reading.links, file.path.name))
+        if reading.error is not None:
+            return _Prepared(Settled(file.source, "failed", failure=file.failed(reading.error)))
+        if reading.document is None:
+            return _Prepared(Settled(file.source, "unchanged", self.whole[file.source]))
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        origin = Origin(file.source, revision, now, self.metadata)
-        nodes = build_nodes(document, origin, self.pictures, self.encoder.token_spans, self.encoder.text_window)
+        origin = Origin(file.source, reading.revision, now, self.metadata)
+        try:
+            nodes = build_nodes(
+                reading.document, origin, self.pictures, self.encoder.token_spans, self.encoder.text_window
+            )
+        except InputError as exc:
+            return _Prepared(Settled(file.source, "failed", failure=file.failed(exc)))
         if file.source in self.known:
             before = self.store.get_nodes(sorted(self.store.points_of(file.source)), with_vectors=False)
             keep_generated(nodes, before)
-        self.left_out.update(document.left_out)
-        self.notices += (Notice(file.source, lost.what, lost.reason) for lost in document.warnings)
-        return nodes
+        left_out = reading.document.left_out
+        notices = tuple(Notice(file.source, lost.what, lost.reason) for lost in reading.document.warnings)
+        if not nodes:
+            nothing = "neither text nor pictures in it"
+            return _Prepared(Settled(file.source, "skipped", reason=nothing, notices=notices, left_out=left_out), nodes)
+        outcome: Outcome = "updated" if file.source in self.known else "added"
+        return _Prepared(Settled(file.source, outcome, counted(nodes), notices=notices, left_out=left_out), nodes)
+
+    def next(self, prepared: Iterator[_Prepared]) -> _Prepared | None:
+        """The next source, waited for; None at the end."""
+        with self.tally.waiting():
+            return next(prepared, None)
+
+    def take(self, source: _Prepared) -> None:
+        """Gather a source until there is enough to encode."""
+        if source.nodes is None:
+            self.tally.add(source.settled)
+            return
+        self.pending.append(source)
+        if sum(len(prepared.nodes or ()) for prepared in self.pending) >= FLUSH_NODES:
+            self.flush()
 
     def flush(self) -> None:
-        """Encode and write what is pending; then remove what each document had before and no longer has."""
+        """Encode what is pending and have it written; then have removed what each document no longer has."""
         pending, self.pending = self.pending, []
         try:
-            self.write([node for prepared in pending for node in prepared.nodes])
+            self.encode([node for prepared in pending for node in prepared.nodes or ()])
         except PictureError:
             # One picture spoils its batch: document by document the others are saved.
+            self.writer.rest()
             for prepared in pending:
-                self.write_alone(prepared)
-            return
-        for prepared in pending:
-            self.finish(prepared)
-
-    def write_alone(self, prepared: _Prepared) -> None:
-        """Write one document, or report it."""
-        try:
-            self.write(prepared.nodes)
-        except PictureError as exc:
-            self.fail(prepared.source, exc)
+                self.encode_alone(prepared)
         else:
-            self.finish(prepared)
+            for prepared in pending:
+                self.put(partial(self.replace, prepared))
+        self.settle()
 
-    def write(self, nodes: Sequence[TextNode]) -> None:
-        """Encode and upsert, at most FLUSH_NODES at a time. Raises PictureError before anything of the chunk is
+    def encode_alone(self, prepared: _Prepared) -> None:
+        """One document, or the reason why not."""
+        try:
+            self.encode(prepared.nodes or [])
+        except PictureError as exc:
+            source = prepared.settled.source
+            self.tally.add(Settled(source, "failed", failure=Failure.of(source, exc)))
+        else:
+            self.put(partial(self.replace, prepared))
+
+    def encode(self, nodes: Sequence[TextNode]) -> None:
+        """Encode and have written, at most FLUSH_NODES at a time. Raises PictureError before anything of the chunk is
         written."""
         for start in range(0, len(nodes), FLUSH_NODES):
             chunk = nodes[start : start + FLUSH_NODES]
             embed(chunk, self.encoder)
-            self.wrote = True
-            self.store.add(chunk)
+            self.put(partial(self.write, chunk))
 
-    def finish(self, prepared: _Prepared) -> None:
+    def put(self, job: Callable[[], Settled | None]) -> None:
+        """Leave a job to the thread that writes, when it has room."""
+        with self.tally.waiting():
+            self.writer.put(job)
+
+    def settle(self) -> None:
+        """Count what has been written."""
+        for settled in self.writer.results():
+            if settled is not None:
+                self.tally.add(settled)
+
+    def write(self, nodes: Sequence[TextNode]) -> None:
+        """Upsert nodes and forget their vectors: of a long document only the words stay in memory."""
+        self.wrote = True
+        self.store.add(nodes)
+        for node in nodes:
+            node.embedding = None
+            if isinstance(node, ImageNode):
+                node.text_embedding = None
+
+    def replace(self, prepared: _Prepared) -> Settled:
         """The new is written: remove the stale."""
-        if prepared.source in self.known:
-            self.discard(prepared.source, keep=[node.node_id for node in prepared.nodes])
-        self.count(prepared.nodes)
-        self.done(prepared.source, prepared.outcome)
+        self.discard(prepared.settled.source, keep=[node.node_id for node in prepared.nodes or ()])
+        return prepared.settled
+
+    def remove(self, source: str) -> Settled:
+        """Remove a source whose file is gone."""
+        self.discard(source, keep=())
+        return Settled(source, "removed")
 
     def discard(self, source: str, keep: Iterable[str]) -> None:
         """Remove the points of a source except those to keep."""
@@ -271,25 +330,29 @@ class _Run:
             self.wrote = True
             self.store.delete_ids(sorted(stale))
 
-    def count(self, nodes: Iterable[BaseNode]) -> None:
-        """Count nodes by modality."""
-        for node in nodes:
-            self.nodes["image" if isinstance(node, ImageNode) else "text"] += 1
-
-    def stored_below(self, folders: Sequence[Path]) -> list[str]:
-        """The stored sources whose files lie, or lay, below the folders."""
-        prefixes = tuple(folder.as_posix().rstrip("/") + "/" for folder in folders)
-        return sorted(source for source in self.known if prefixes and source.startswith(prefixes))
+    def stored_below(self, beginnings: Sequence[str]) -> list[str]:
+        """The stored sources whose names begin so."""
+        return sorted(source for source in self.known if source.startswith(tuple(beginnings)))
 
     def remove_missing(self, found: Survey) -> None:
-        """Remove stored sources below the given folders that are no longer files to read.
+        """Remove stored sources below what was given that are no longer files to read.
 
-        What lies below a folder that cannot be listed may well be there, and stays.
+        What lies below a folder that cannot be listed, or in an archive that was not opened, may well be there, and
+        stays; so does what could not be read.
         """
-        kept = {file.source for file in found.files} - {part.source for part in self.parts}
-        kept.update(self.stored_below(found.unlisted))
-        for source in self.stored_below(found.folders):
+        kept = {file.source for file in found.files} - {part.source for part in self.tally.parts}
+        kept.update(failure.source for failure in found.failures)
+        kept.update(self.stored_below(found.unknown))
+        for source in self.stored_below(found.complete):
             if source not in kept:
-                self.discard(source, keep=())
-                self.removed.append(source)
-                self.done(source, "removed")
+                self.put(partial(self.remove, source))
+
+    def gone(self, gone: Sequence[Failure], remove: bool) -> None:
+        """What its server says is gone: removed where that was asked for and something is stored, else failed."""
+        for failure in gone:
+            inside = self.stored_below([failure.source + INSIDE])
+            stored = [*inside, *([failure.source] if failure.source in self.known else [])]
+            for source in stored if remove else ():
+                self.put(partial(self.remove, source))
+            if not (remove and stored):
+                self.tally.add(Settled(failure.source, "failed", failure=failure))

@@ -19,6 +19,8 @@ class ProgressEvent:
     total: int
     source: str
     outcome: Outcome
+    nodes: int = 0
+    """Passages and pictures of all sources that are good until now."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,10 @@ class IngestReport:
     encoder: str = ""
     removed: tuple[str, ...] = field(default=())
     """The sources that were removed because their files are gone."""
+    waited: float = 0.0
+    """Seconds of `seconds` in which the encoder had nothing to do: it waited for documents, or for the store."""
+    stopped: str = ""
+    """Why the run ended before its end; empty where it did not."""
 
     def to_json(self) -> dict[str, Any]:
         """The report as the command line prints it."""
@@ -134,4 +140,5 @@ class IngestReport:
             "left_out": dict(self.left_out),
             "removed": list(self.removed),
             "seconds": round(self.seconds, 3),
+            "stopped": self.stopped,
         }

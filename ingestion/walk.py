@@ -6,11 +6,23 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from ingestion.lock import LOCK_FILE
+from ingestion.patterns import Patterns
 from ingestion.readers import reader_name
 from ingestion.readers.image import SIDECAR_SUFFIXES, is_sidecar_size
-from ingestion.report import Skip
+from ingestion.report import Failure, Skip
 from rag.errors import InputError
+
+INSIDE: Final = "!/"
+"""Between the name of an archive and that of its member, in the name of a source."""
+ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file is an archive by its name."""
+    return name.lower().endswith(ARCHIVES)
 
 
 @dataclass(frozen=True)
@@ -23,34 +35,77 @@ class Found:
     """The folder that bounds what it may link to: the one given by the user, or the file's own."""
     named: bool
     """Whether the user named the file itself, not a folder above it."""
+    origin: str = ""
+    """Where it was fetched from, or which archive it was in; empty where it lies where it belongs."""
 
     @property
     def source(self) -> str:
-        """The name under which the store keeps the file: its path, absolute and resolved, with forward slashes.
+        """The name under which the store keeps the file: where it came from, or its path, absolute and resolved, with
+        forward slashes.
 
         A relative path would name another file from another working directory, and the same file twice; a file: URI
         would have to be quoted in every filter.
         """
-        return self.path.as_posix()
+        return self.origin or self.path.as_posix()
+
+    def failed(self, error: InputError) -> Failure:
+        """The failure of this file, told by its source where it was read from a temporary folder."""
+        if not self.origin:
+            return Failure.of(self.source, error)
+        told = str(error).replace(str(self.path), self.source).replace(f"{self.root}{os.sep}", "")
+        return Failure(self.source, type(error).__name__, told)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What lies under the given paths."""
+    """What was given, as files. Where a field speaks of beginnings, it means those of sources' names."""
 
-    files: tuple[Found, ...]
-    skips: tuple[Skip, ...]
-    parts: tuple[Skip, ...]
+    files: tuple[Found, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    parts: tuple[Skip, ...] = ()
     """Sidecars: words of a picture beside them, which reads them."""
-    folders: tuple[Path, ...]
+    folders: tuple[Path, ...] = ()
     """The folders among the given paths, resolved."""
-    unlisted: tuple[Path, ...]
+    unlisted: tuple[Path, ...] = ()
     """Folders below them that could not be listed: what is in them is not known."""
+    archives: tuple[Found, ...] = ()
+    """Archives, not opened."""
+    failures: tuple[Failure, ...] = ()
+    """What could not be fetched or unpacked."""
+    gone: tuple[Failure, ...] = ()
+    """What its server says is no longer there."""
+    listed: tuple[str, ...] = ()
+    """Beginnings, beside the folders', of which all that there is was found."""
+    closed: tuple[str, ...] = ()
+    """Beginnings of which nothing is known, wherever they lie."""
+
+    @property
+    def complete(self) -> tuple[str, ...]:
+        """Beginnings of the sources of which those that were not found are gone."""
+        return (*map(_inside, self.folders), *self.listed)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Beginnings of the sources that may be there though they were not found."""
+        return (*map(_inside, self.unlisted), *self.closed)
 
 
-def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
+def _inside(folder: Path) -> str:
+    return folder.as_posix().rstrip("/") + "/"
+
+
+def survey(
+    paths: Sequence[str | Path],
+    exclude: Sequence[Path] = (),
+    patterns: Sequence[str] = (),
+    include: Sequence[str] = (),
+) -> Survey:
     """The files under `paths`, named files first, then folders in the order given, each sorted; hidden ones are not
     looked at.
+
+    `exclude`: folders that are not looked into. `patterns` and `include`: what is left out, and what alone is read, as
+    in .gitignore and relative to each folder given; `.triptychignore` files below it add to them. A folder that is a
+    corpus holds copies of documents, not documents.
 
     Raises InputError where a path does not exist, before anything else is done.
     """
@@ -62,20 +117,24 @@ def survey(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> Survey:
     skips: dict[str, Skip] = {}
     parts: dict[str, Skip] = {}
     unlisted: dict[Path, str] = {}
+    archives: dict[Path, Found] = {}
     for path in resolved:
         if not path.is_dir():
-            _place(Found(path, path.parent, True), files, skips, parts)
+            _place(Found(path, path.parent, True), files, skips, parts, archives)
     folders = tuple(dict.fromkeys(path for path in resolved if path.is_dir()))
     for folder in folders:
-        for path in _below(folder, excluded, unlisted):
+        for path in _below(folder, excluded, unlisted, Patterns(patterns, include), skips):
             target = _resolve(path)
             if target is None or not target.is_relative_to(folder):
                 skips[_shown(path)] = Skip(_shown(path), "a link that leads out of the folder, or nowhere")
             elif target not in files:
-                _place(Found(target, folder, False), files, skips, parts)
+                _place(Found(target, folder, False), files, skips, parts, archives)
     for path, reason in unlisted.items():
         skips[_shown(path)] = Skip(_shown(path), f"the folder cannot be listed ({reason})")
-    return Survey(tuple(files.values()), tuple(skips.values()), tuple(parts.values()), folders, tuple(unlisted))
+    return Survey(
+        *(tuple(files.values()), tuple(skips.values()), tuple(parts.values()), folders, tuple(unlisted)),
+        archives=tuple(archives.values()),
+    )
 
 
 def _existing(path: str | Path) -> Path:
@@ -94,26 +153,60 @@ def _resolve(path: Path) -> Path | None:
         return None
 
 
-def _below(folder: Path, excluded: Sequence[Path], unlisted: dict[Path, str]) -> Iterator[Path]:
+def _below(
+    folder: Path,
+    excluded: Sequence[Path],
+    unlisted: dict[Path, str],
+    patterns: Patterns,
+    skips: dict[str, Skip],
+) -> Iterator[Path]:
     def closed(error: OSError) -> None:
         unlisted[Path(error.filename)] = error.strerror or str(error)
 
+    def left_out(path: Path, reason: str) -> bool:
+        if reason:
+            skips[_shown(path)] = Skip(_shown(path), reason)
+        return bool(reason)
+
     for current, names, files in os.walk(folder, onerror=closed):
         here = Path(current)
-        names[:] = sorted(
-            name for name in names if not name.startswith(".") and (here / name).resolve() not in excluded
-        )
+        patterns.enter(here)
+        names[:] = [
+            name
+            for name in sorted(names)
+            if not name.startswith(".")
+            and (here / name).resolve() not in excluded
+            and not left_out(here / name, patterns.reason(here / name, folder, folder=True))
+            and not left_out(here / name, "a corpus of Triptych" if is_corpus(here / name) else "")
+        ]
         for name in sorted(files):
-            if not name.startswith("."):
-                yield here / name
+            path = here / name
+            if name.startswith("."):
+                continue
+            # An archive is to its members what a folder is to its files: what alone is read may lie in it.
+            if not left_out(path, patterns.reason(path, folder, folder=is_archive(name))):
+                yield path
 
 
-def _place(found: Found, files: dict[Path, Found], skips: dict[str, Skip], parts: dict[str, Skip]) -> None:
+def is_corpus(folder: Path) -> bool:
+    """Whether a folder is one that an ingestion, or an embedded engine, has written."""
+    return (folder / LOCK_FILE).is_file() or next((folder / "qdrant").glob("*/edge_config.json"), None) is not None
+
+
+def _place(
+    found: Found,
+    files: dict[Path, Found],
+    skips: dict[str, Skip],
+    parts: dict[str, Skip],
+    archives: dict[Path, Found],
+) -> None:
     shown = _shown(found.path)
     if reason := _reason_to_skip(found):
         skips.setdefault(shown, Skip(shown, reason))
     elif picture := _captioned(found):
         parts.setdefault(shown, Skip(shown, f"the caption of {picture.name}"))
+    elif is_archive(found.path.name):
+        archives[found.path] = found
     elif reader_name(found.path) is None:
         skips.setdefault(shown, Skip(shown, f"no reader for {found.path.suffix or 'files without suffix'}"))
     else:

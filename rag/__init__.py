@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rag.corpus import Corpus
     from rag.encoders import ClipEncoder
     from rag.errors import TriptychError
+    from rag.question import Question, Term
     from rag.retriever import FusionRetriever
     from rag.schema import Answer, Hit
     from rag.settings import Settings
@@ -23,7 +24,9 @@ _HOMES = {
     "FusionRetriever": "rag.retriever",
     "Hit": "rag.schema",
     "NamedVectorStore": "rag.store",
+    "Question": "rag.question",
     "Settings": "rag.settings",
+    "Term": "rag.question",
     "TriptychError": "rag.errors",
 }
 
@@ -34,7 +37,9 @@ __all__ = [
     "FusionRetriever",
     "Hit",
     "NamedVectorStore",
+    "Question",
     "Settings",
+    "Term",
     "TriptychError",
     "__version__",
 ]

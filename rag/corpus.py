@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ingestion.generated import Captioner, CaptionReport
     from ingestion.pipeline import IngestReport, ProgressEvent
+    from ingestion.workers import Readers
     from rag.encoders import ClipEncoder
     from rag.pictures import ImageInput
     from rag.question import Term
@@ -112,25 +114,64 @@ class Corpus:
         remove_missing: bool = False,
         ocr: bool | None = None,
         progress: Callable[[ProgressEvent], None] | None = None,
+        exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
+        archives: bool = False,
+        allow_private: bool | None = None,
+        wait: float = 0.0,
+        readers: Readers | None = None,
+        stopped: Callable[[IngestReport], None] | None = None,
     ) -> IngestReport:
-        """Read files and folders into the collection; what is unchanged is left alone. See `ingestion.pipeline`."""
-        from ingestion.assets import PictureStore
-        from ingestion.pipeline import ingest
+        """Read files, folders and URLs (http, https, and with [remote] s3, gs, az) into the collection; what is
+        unchanged is left alone. See `ingestion.pipeline`.
 
-        report = ingest(
-            paths,
-            encoder=self.encoder,
-            store=self.store,
-            pictures=PictureStore(self.pictures),
-            metadata=metadata,
-            remove_missing=remove_missing,
-            ocr=self.settings.ocr if ocr is None else ocr,
-            progress=progress,
-            exclude=(self.root, self.root / COLLECTION),
+        `exclude`, `include`: patterns as in .gitignore, of what is left out and of what alone is read. `archives`:
+        whether zip and tar archives are opened. `allow_private` (default: as the settings say): whether URLs may lead
+        to loopback and private addresses; never pass it on from somebody who also chooses the URL. `wait`: seconds
+        for which another ingestion into this corpus is waited for; then StoreLocked is raised. `readers` (default: as
+        the settings say, closed at the end) parse the files.
+        """
+        from ingestion.assets import PictureStore
+        from ingestion.lock import one_at_a_time
+        from ingestion.pipeline import ingest
+        from ingestion.sources import Access, Limits
+        from ingestion.workers import open_readers
+
+        settings, encoder = self.settings, self.encoder
+        access = Access(
+            archives,
+            settings.allow_private if allow_private is None else allow_private,
+            Limits(settings.fetch_limit * 2**20, settings.fetch_timeout),
         )
-        if report.sources.changed:
-            self.store.calibrate()
-        return replace(report, corpus=self.name, encoder=str(self.encoder.fingerprint))
+
+        def named(report: IngestReport) -> IngestReport:
+            return replace(report, corpus=self.name, encoder=str(encoder.fingerprint))
+
+        parsing = (
+            open_readers(settings.reader_workers, settings.reader_timeout, settings.reader_memory)
+            if readers is None
+            else nullcontext(readers)
+        )
+        with one_at_a_time(self.root, wait), parsing as opened:
+            report = ingest(
+                paths,
+                encoder=encoder,
+                store=self.store,
+                pictures=PictureStore(self.pictures),
+                metadata=metadata,
+                remove_missing=remove_missing,
+                ocr=settings.ocr if ocr is None else ocr,
+                progress=progress,
+                exclude=(self.root, self.root / COLLECTION),
+                patterns=exclude,
+                include=include,
+                access=access,
+                readers=opened,
+                stopped=None if stopped is None else lambda report: stopped(named(report)),
+            )
+            if report.sources.changed or not self.store.is_calibrated:
+                self.store.calibrate()
+        return named(report)
 
     def caption(
         self,

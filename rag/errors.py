@@ -3,6 +3,7 @@
 TriptychError
 ├── InputError                a path, question, setting or filter that cannot be used
 │   ├── SourceError           a document that cannot be read (encrypted, corrupt, unsupported)
+│   │   └── SourceGone        a URL or an object that is no longer there
 │   ├── PictureError          a picture that cannot be opened
 │   └── FilterError           an unknown field or operator, a type that cannot match, a syntax error
 ├── EncoderError              an encoder that cannot be loaded or used
@@ -29,6 +30,7 @@ __all__ = [
     "MissingExtra",
     "PictureError",
     "SourceError",
+    "SourceGone",
     "StoreError",
     "StoreLocked",
     "StoreMissing",
@@ -57,6 +59,10 @@ class InputError(TriptychError):
 
 class SourceError(InputError):
     """A document that cannot be read."""
+
+
+class SourceGone(SourceError):
+    """Its server says that there is no such document (any more)."""
 
 
 class PictureError(InputError):
@@ -100,10 +106,10 @@ class LLMError(TriptychError):
 
 
 class MissingExtra(TriptychError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed: those of an extra, or a `package` that no extra brings."""
 
-    def __init__(self, feature: str, extra: str) -> None:
+    def __init__(self, feature: str, extra: str = "", *, package: str = "") -> None:
         super().__init__(
             f"{feature} needs a package that is not installed",
-            advice=f'pip install "triptych-rag[{extra}]"',
+            advice=f"pip install {package}" if package else f'pip install "triptych-rag[{extra}]"',
         )

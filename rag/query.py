@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 from llama_index.core.schema import BaseNode, ImageNode, MetadataMode
@@ -97,11 +98,19 @@ def _everywhere(term: Term, group: Group, vector: Any, dense: Sequence[Leg]) -> 
 def _stored(question: Question, store: NamedVectorStore) -> list[_Meant]:
     """Terms that name stored nodes, in one request, with the vectors that these have already."""
     terms = [term for term in question.terms if term.like]
-    nodes = {node.node_id: node for node in store.get_nodes([term.like for term in terms])} if terms else {}
+    ids = [term.like for term in terms if _is_uuid(term.like)]
+    nodes = {node.node_id: node for node in store.get_nodes(ids)} if ids else {}
     lost = [term.like for term in terms if term.like not in nodes]
     if lost:
         raise InputError(f"nothing stored has the id {lost[0]!r}", "allowed: the id of a hit", "see search --json")
     return [_Meant(term.weight, _own_vectors(nodes[term.like]), _own_words(nodes[term.like])) for term in terms]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _own_vectors(node: BaseNode) -> dict[Leg, tuple[Group, Vector]]:

@@ -65,6 +65,19 @@ class Settings(BaseSettings):
 
     ocr: bool = False
     """Whether the words in pictures and on scanned pages are read at ingestion; needs the extra `[ocr]`."""
+    reader_workers: int | None = Field(default=None, ge=0)
+    """Processes that parse files; unset for as many as help, 0 to parse in the run's own process, without limits."""
+    reader_timeout: float = Field(default=300.0, gt=0)
+    """Seconds that a file may take to be parsed."""
+    reader_memory: int = Field(default=2048, ge=256)
+    """MiB that a process which parses may use, where the platform can bound it (Linux)."""
+
+    fetch_limit: int = Field(default=100, ge=1)
+    """MiB that a document from a URL or an object store may have."""
+    fetch_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that fetching a URL may take in all."""
+    allow_private: bool = False
+    """Whether URLs may lead to loopback and private addresses."""
 
     k: int = Field(default=10, ge=1)
     """Hits of a search."""

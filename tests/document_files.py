@@ -13,8 +13,10 @@ from ingestion.document import Block, ParsedDocument
 
 
 def png(colour: str = "red", size: tuple[int, int] = (40, 30), kind: str = "PNG") -> bytes:
-    buffer = BytesIO()
-    Image.new("RGB", size, colour).save(buffer, kind)
+    """A picture of one colour with a white dot: of a single colour it would show nothing, and be left out."""
+    buffer, picture = BytesIO(), Image.new("RGB", size, colour)
+    picture.paste("white", (0, 0, 4, 4))
+    picture.save(buffer, kind)
     return buffer.getvalue()
 
 

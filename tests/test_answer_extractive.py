@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rag.answer.answerer import Answerer
-from rag.answer.extractive import content_words, sentences
+from rag.answer.extractive import UNSURE, content_words, sentences
 from rag.schema import Hit
 
 
@@ -140,3 +142,15 @@ async def test_the_four_ways_to_ask_say_the_same():
 def test_the_same_question_twice_gives_the_same_answer():
     """The extractive answer is deterministic."""
     assert ask("tower bread flour white") == ask("tower bread flour white")
+
+
+def test_where_no_hit_is_confident_the_answer_abstains_though_words_are_shared():
+    question = "When was the tower at Gull Point built?"
+    unsure = [replace(hit, confidence=UNSURE / 2) for hit in HITS]
+    assert ask(question, unsure).abstained
+    assert ask(question, [replace(unsure[0], confidence=UNSURE), *unsure[1:]]).answer == ask(question).answer
+
+
+def test_without_confidences_shared_words_decide():
+    mixed = [replace(HITS[0], confidence=None), *(replace(hit, confidence=0.0) for hit in HITS[1:])]
+    assert not ask("When was the tower at Gull Point built?", mixed).abstained

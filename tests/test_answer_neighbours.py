@@ -72,7 +72,9 @@ PARTS = ("kiln", "quarry", "harbour", "chapel", "school")
 @pytest.fixture(params=["", ":memory:"])
 def corpus(request, tmp_path):
     """A page of five long paragraphs, a passage each, with a picture between the second and the third."""
-    Image.new("RGB", (60, 60), "blue").save(tmp_path / "sea.png")
+    sea = Image.new("RGB", (60, 60), "blue")
+    sea.paste("white", (0, 0, 6, 6))
+    sea.save(tmp_path / "sea.png")
     paragraphs = [f"The {name} " + " ".join(f"{name}{n}" for n in range(50)) + "." for name in PARTS]
     paragraphs.insert(2, "![](sea.png)")
     (tmp_path / "page.md").write_text("# Ness\n\n" + "\n\n".join(paragraphs) + "\n")

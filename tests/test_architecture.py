@@ -58,6 +58,10 @@ HOMES = {
     "pillow_heif": ("rag/pictures/opening.py",),
     "rapidocr": ("ingestion/ocr.py",),
     "markdown_it": ("ingestion/readers/markdown.py",),
+    "watchfiles": ("ingestion/watch.py",),
+    "pathspec": ("ingestion/patterns.py",),
+    "httpcore": ("ingestion/sources/web.py", "ingestion/sources/wire.py"),
+    "fsspec": ("ingestion/sources/stores.py",),
 }
 
 

@@ -24,7 +24,7 @@ MEASURED = {
         (["search", "--runs", "1"], "milliseconds", {"p50", "p95"}),
         (["search", "--points", "120", "--questions", "2"], "milliseconds", MEASURED),
         (["search", "--points", "120", "--questions", "2"], "recall@10", {"image", "caption", "text", "fused"}),
-        (["ingest", "--encoder", "fake"], "per_second", {"files", "nodes"}),
+        (["ingest", "--encoder", "fake"], "per_second", {"files", "pages", "pictures", "nodes"}),
     ],
 )
 def test_a_benchmark_measures_what_it_names(arguments, what, names):

@@ -1,12 +1,16 @@
 """Calibration tells what unrelated vectors score, and how far words and pictures may be compared."""
 
+import uuid
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llama_index.core.schema import ImageNode, TextNode
 
 from rag.calibration import Background, Calibration, estimate, lexical_scale
-from rag.schema import Scale
+from rag.schema import Fingerprint, Scale
+from rag.store import NamedVectorStore, sample
 
 
 def unit(rows):
@@ -89,3 +93,28 @@ def test_a_question_without_known_terms_has_a_scale_all_the_same():
 def test_a_calibration_survives_its_json():
     found = estimate(*clouds(), *clouds(), 400)
     assert Calibration.from_json(found.to_json()) == found
+
+
+def test_every_engine_is_sampled_alike_in_whatever_order_it_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(sample, "SAMPLE", 32)
+    rng = np.random.default_rng(0)
+    nodes = [_node(number, rng) for number in range(200)]
+    found = []
+    for seed, where in enumerate(({"path": tmp_path / "embedded"}, {"url": ":memory:"})):
+        shuffled = [nodes[place] for place in np.random.default_rng(seed).permutation(len(nodes))]
+        with NamedVectorStore.open(**where, fingerprint=Fingerprint("double", "0" * 64, 8, "none")) as store:
+            for start in range(0, len(shuffled), 60):
+                store.add(shuffled[start : start + 60])
+            store.delete_ids([node.node_id for node in shuffled[:20]])
+            store.add(shuffled[:20])
+            found.append(store.calibrate())
+    assert found[0] == found[1]
+    assert found[0].image_image.pairs == 32 * 31
+
+
+def _node(number, rng):
+    vector, caption = (rng.normal(size=8).tolist() for _ in range(2))
+    common = {"id_": str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))), "text": f"text {number}", "embedding": vector}
+    if number % 2:
+        return TextNode(**common)
+    return ImageNode(**common, text_embedding=caption, image_path="p.png", metadata={"caption": "c"})

@@ -233,4 +233,10 @@ def test_an_ingestion_ends_with_a_calibration_of_what_is_stored(corpus, folder):
     assert corpus.store.manifest.statistics["calibration"]["points"] == corpus.store.count()
     (folder / "more.txt").write_text("The harbour is deep.\n")
     corpus.ingest(folder)
+    assert corpus.store.is_calibrated
+
+
+def test_a_calibration_that_a_killed_run_did_not_come_to_is_made_by_the_next(corpus, folder):
+    corpus.store.set_statistics({"calibration": {**corpus.store.calibration().to_json(), "points": 1}})
+    corpus.ingest(folder)
     assert corpus.store.manifest.statistics["calibration"]["points"] == corpus.store.count()

@@ -19,6 +19,7 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "evaluation.md",
+    ROOT / "docs" / "retrieval.md",
     ROOT / "docs" / "ranking.md",
     ROOT / "docs" / "ingestion.md",
     ROOT / "docs" / "llama-index.md",

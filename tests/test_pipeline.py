@@ -9,7 +9,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from ingestion.assets import PictureStore
 from ingestion.nodes import document_id, embedding_text
 from ingestion.pipeline import ingest
 from ingestion.report import IngestReport, ProgressEvent
+from ingestion.workers import InProcess, ReaderPool
 from rag.errors import InputError, PictureError
 from rag.schema import PAYLOAD_TYPES, Fingerprint
 
@@ -110,7 +111,8 @@ class World:
 
     def run(self, *paths: str | Path, **options: Any) -> IngestReport:
         given = paths or (self.folder,)
-        return ingest(given, encoder=self.encoder, store=self.store, pictures=self.pictures, **options)
+        wired = {"encoder": self.encoder, "store": self.store, "pictures": self.pictures, "readers": InProcess()}
+        return ingest(given, **{**wired, **options})
 
     def nodes(self, name: str | None = None) -> list[Any]:
         source = None if name is None else (self.folder / name).resolve().as_posix()
@@ -480,6 +482,39 @@ def test_progress_counts_every_file_to_the_end(quick: World):
     assert [event.done for event in events] == list(range(1, 5))
     assert events[-1].total == 4
     assert sorted(event.outcome for event in events) == ["added"] * 3 + ["skipped"]
+
+
+def test_a_renamed_file_is_a_new_source_and_its_old_name_goes_when_asked(filled: World):
+    filled.run()
+    (filled.folder / "b.txt").rename(filled.folder / "z.txt")
+    report = filled.run(remove_missing=True)
+    assert (report.sources.added, report.sources.removed, report.sources.unchanged) == (1, 1, 2)
+    assert [node.text for node in filled.nodes("z.txt")] == ["Plain words."]
+    assert filled.nodes("b.txt") == []
+
+
+def test_files_of_the_same_content_are_sources_of_their_own(filled: World):
+    write(filled.folder / "copy.txt", "Plain words.")
+    filled.run()
+    (one,), (other,) = filled.nodes("b.txt"), filled.nodes("copy.txt")
+    assert one.text == other.text
+    assert one.node_id != other.node_id
+
+
+def test_with_reader_processes_the_outcome_is_the_same_point_by_point(filled: World):
+    for number in range(12):
+        write(filled.folder / f"more/{number}.md", PAGE.replace("rained", f"rained {number} times"))
+    write(filled.folder / "broken.pdf", "%PDF-1.4 nothing")
+    write(filled.folder / "more/fig/red.png", png("red"))
+
+    def run(**options: Any) -> Any:
+        filled.store.delete_ids([node.node_id for node in filled.nodes()])
+        report = replace(filled.run(**options), seconds=0.0, waited=0.0)
+        nodes = [(node.node_id, node.embedding, {**node.metadata, "ingested_at": ""}) for node in filled.nodes()]
+        return report, nodes
+
+    with ReaderPool(3) as pool:
+        assert run(readers=pool) == run()
 
 
 def test_memory_is_bounded_by_flushing(quick: World, monkeypatch: pytest.MonkeyPatch):

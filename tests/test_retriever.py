@@ -79,9 +79,10 @@ def test_more_like_this_picture_finds_its_colour_and_its_words(corpus):
     assert likes[0].text == "the red boat"
 
 
-def test_an_id_that_is_not_stored_is_refused_by_name(corpus):
-    with pytest.raises(InputError, match="nothing stored has the id '0000"):
-        corpus.search(terms=[Term(like="00000000-0000-0000-0000-000000000000")])
+@pytest.mark.parametrize("id_", ["00000000-0000-0000-0000-000000000000", "nonsense", "7"])
+def test_an_id_that_is_not_stored_is_refused_by_name(corpus, id_):
+    with pytest.raises(InputError, match=f"nothing stored has the id '{id_}"):
+        corpus.search(terms=[Term(like=id_)])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ from rag.schema import Answer, Citation, Hit
 __all__ = ["content_words", "extract", "sentences"]
 
 _OPENING: Final = "Extractive answer (no language model is configured):"
+UNSURE: Final = 0.1
+"""Where no hit is more confident than this the question is about something else: on two textbooks best hits of nearly
+all foreign questions stay below (docs/retrieval.md)."""
 _LONGEST: Final = 400
 """Characters of a quoted sentence."""
 _NEAREST: Final = 3
@@ -80,10 +83,12 @@ def extract(
     """Quote the sentences that share most with the question, each word weighted by its rarity among all sentences.
 
     A sentence of the n-th hit counts 10 / (9 + n) of that, for retrieval knows more than shared words. Deterministic;
-    ties go to the better rank, then to the earlier sentence. Abstains where no word of any hit is a
-    word of the question, except for a question `by_picture`, whose nearest pictures are the answer.
+    ties go to the better rank, then to the earlier sentence. Abstains where no word of any hit is a word of the
+    question, or no hit is confident, except for a question `by_picture`, whose nearest pictures are the answer.
     """
     asked = content_words(question)
+    if not by_picture and _about_something_else(hits):
+        return Answer(question, load("abstention"), True, (), (), EXTRACTIVE)
     candidates = _candidates(hits, passages)
     weights = _weights(asked, [sentence.words for sentence in candidates])
     quoted = _best(candidates, weights, max_sentences)
@@ -105,6 +110,11 @@ def extract(
         tuple(hits[n - 1].image for n in shown),
         EXTRACTIVE,
     )
+
+
+def _about_something_else(hits: Sequence[Hit]) -> bool:
+    """Whether every hit tells its confidence, and none is likely."""
+    return bool(hits) and all(hit.confidence is not None and hit.confidence < UNSURE for hit in hits)
 
 
 def _candidates(hits: Sequence[Hit], passages: Mapping[str, str]) -> list[_Sentence]:

@@ -77,21 +77,51 @@ def search(folder: Path | None, runs: int) -> dict[str, Any]:
 
 
 def ingest(paths: Sequence[Path], encoder: str) -> dict[str, Any]:
-    """Files and nodes a second of one ingestion into a new corpus, and of a second one that finds all unchanged."""
+    """Rates of one ingestion into a new corpus, and the seconds of a second one that finds all unchanged.
+
+    `encoder_waits` is the share of the first one's time in which the encoder had nothing to do; `run_mib` and
+    `reader_mib` are the peaks of memory of this process and of the largest of those that parse (0 where the platform
+    does not tell). Pages are those of formats that have pages.
+    """
+    from ingestion.workers import ReaderPool
     from rag.corpus import Corpus
     from rag.demo import FILES
 
     given = list(paths) or [FILES]
-    with tempfile.TemporaryDirectory() as folder, Corpus.open(folder, encoder=encoder) as corpus:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Corpus.open(folder, encoder=encoder) as corpus,
+        ReaderPool() as readers,
+    ):
         _ = corpus.encoder
-        first, again = corpus.ingest(*given).to_json(), corpus.ingest(*given).to_json()
-    files, nodes = first["sources"]["added"], sum(first["nodes"].values())
-    return {
-        "files": files,
-        "nodes": nodes,
-        "seconds": {"first": first["seconds"], "again": again["seconds"]},
-        "per_second": {"files": files / first["seconds"], "nodes": nodes / first["seconds"]},
+        first, again = (corpus.ingest(*given, readers=readers) for _ in range(2))
+        reader = readers.peak()
+        metadata = [node.metadata for node in corpus.store.get_nodes(with_vectors=False)]
+    pages = {(known["source"], known["page"]) for known in metadata if known.get("page") is not None}
+    counts = {
+        "files": first.sources.added,
+        "pages": len(pages),
+        "pictures": first.images,
+        "nodes": first.texts + first.images,
     }
+    return {
+        **counts,
+        "run_mib": _peak() >> 20,
+        "reader_mib": reader >> 20,
+        "encoder_waits": round(first.waited / first.seconds, 3),
+        "seconds": {"first": first.seconds, "again": again.seconds},
+        "per_second": {name: count / first.seconds for name, count in counts.items()},
+    }
+
+
+def _peak() -> int:
+    """Bytes of memory that this process had at most; 0 where the platform does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _median(job: Callable[[], object], runs: int) -> float:

@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,15 @@ from rag.cli.options import (
     filter_option,
     fusion_option,
     json_option,
+    load_settings,
     open_corpus,
     pairs,
     pictures_option,
     print_json,
     ranking_options,
+    reading,
     sheet_option,
+    stoppable,
     term_options,
     terms_of,
     weights_option,
@@ -40,6 +44,7 @@ from rag.display.plain import disarmed
 from rag.errors import InputError
 
 if TYPE_CHECKING:
+    from ingestion.pipeline import IngestReport
     from rag.schema import Hit
 
 
@@ -67,9 +72,27 @@ cli.add_command(bench)
     "--metadata", multiple=True, callback=pairs, metavar="KEY=VALUE", help="Stored with every node; may be repeated."
 )
 @click.option(
-    "--remove-missing", is_flag=True, help="Remove sources below the given folders that are gone from the disk."
+    "--remove-missing",
+    is_flag=True,
+    help="Remove sources below the given folders that are gone, and given URLs that are.",
 )
 @click.option("--ocr/--no-ocr", default=None, help="Read the words in pictures and on scanned pages.")
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Leave out what matches, as in .gitignore; repeatable."
+)
+@click.option(
+    "--include", multiple=True, metavar="PATTERN", help="Read only what matches, as in .gitignore; repeatable."
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait for another process that holds the corpus [0].",
+)
+@click.option("--archives", is_flag=True, help="Open zip and tar archives, given or below the given folders.")
+@click.option("--allow-private", is_flag=True, help="Fetch URLs from loopback and private addresses too.")
+@click.option("--watch", is_flag=True, help="Go on following the folders until interrupted; a report a round.")
 @json_option
 def ingest(
     paths: tuple[str, ...],
@@ -81,25 +104,69 @@ def ingest(
     metadata: dict[str, Any],
     remove_missing: bool,
     ocr: bool | None,
+    exclude: tuple[str, ...],
+    include: tuple[str, ...],
+    archives: bool,
+    allow_private: bool,
+    wait: float,
+    watch: bool,
     as_json: bool,
 ) -> None:
-    """Read files and folders into a corpus. What is unchanged is left alone."""
-    for path in paths:
-        if not os.path.exists(path):
-            raise InputError(f"there is no file or folder {path}", advice="check the path")
-    opening = open_corpus(corpus, qdrant, collection, encoder=encoder, language=language)
-    with opening as opened, Progress("files") as progress:
-        report = opened.ingest(*paths, metadata=metadata, remove_missing=remove_missing, ocr=ocr, progress=progress)
-    document = report.to_json()
-    if as_json:
-        print_json(document)
-    else:
-        from rag.display import report_lines
+    """Read files, folders and URLs into a corpus. What is unchanged is left alone."""
+    from ingestion.sources import is_url
 
-        click.echo("\n".join(report_lines(document)))
-    for failure in report.failures:
-        click.echo(f"triptych: {disarmed(str(failure))}", err=True)
-    sys.exit(SOME_FAILED if document["failures"] else DONE)
+    for path in paths:
+        if is_url(path):
+            if watch:
+                raise InputError(f"--watch {path}", "files and folders can be followed", "ingest the URL by itself")
+        elif not os.path.exists(path):
+            raise InputError(f"there is no file or folder {path}", advice="check the path")
+
+    def show(report: IngestReport) -> None:
+        document = report.to_json()
+        if as_json:
+            print_json(document)
+        else:
+            from rag.display import report_lines
+
+            click.echo("\n".join(report_lines(document)))
+        for failure in report.failures:
+            click.echo(f"triptych: {disarmed(str(failure))}", err=True)
+
+    from ingestion.lock import when_free
+
+    settings = load_settings(corpus, qdrant, collection)
+    opening = partial(open_corpus, corpus, qdrant, collection, encoder=encoder, language=language, settings=settings)
+
+    def once() -> bool:
+        with (
+            reading(settings) as readers,
+            when_free(opening, settings.corpus, wait) as opened,
+            Progress("files") as progress,
+        ):
+            report = opened.ingest(
+                *paths,
+                metadata=metadata,
+                remove_missing=remove_missing,
+                ocr=ocr,
+                progress=progress,
+                exclude=exclude,
+                include=include,
+                archives=archives,
+                allow_private=allow_private or None,
+                wait=wait,
+                readers=readers,
+                stopped=show,
+            )
+        show(report)
+        return bool(report.failures)
+
+    with stoppable():
+        if not watch:
+            sys.exit(SOME_FAILED if once() else DONE)
+        from ingestion.watch import follow
+
+        follow(paths, once, ignore=settings.corpus)
 
 
 @cli.command()

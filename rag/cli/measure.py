@@ -67,7 +67,7 @@ def bench_search(corpus: Path | None, points: int | None, questions: int, runs: 
 @_encoder_option
 @json_option
 def bench_ingest(paths: tuple[Path, ...], encoder: str, as_json: bool) -> None:
-    """Files and nodes a second, on PATHS or on the demo corpus."""
+    """Files, pages, pictures and nodes a second, memory, and how long the encoder waits: PATHS, or the demo corpus."""
     from rag.bench import ingest
 
     _show(ingest(paths, encoder), "per_second", "/s", as_json)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -18,8 +20,10 @@ from rag.errors import TriptychError
 
 if TYPE_CHECKING:
     from ingestion.pipeline import ProgressEvent
+    from ingestion.workers import Readers
     from rag.corpus import Corpus
     from rag.question import Term
+    from rag.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -211,6 +215,33 @@ def open_corpus(corpus: Path | None, qdrant: str | None, collection: str | None,
     return Corpus.open(corpus, qdrant=qdrant, collection=collection, **more)
 
 
+def load_settings(corpus: Path | None, qdrant: str | None, collection: str | None) -> Settings:
+    """The settings under the options that name a corpus."""
+    from rag.settings import Settings
+
+    return Settings.load(corpus=corpus, qdrant=qdrant, collection=collection)
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Readers]:
+    """The readers that the settings ask for. One starts at once, beside the loading of the encoder and the engine."""
+    from ingestion.workers import open_readers
+
+    with open_readers(settings.reader_workers, settings.reader_timeout, settings.reader_memory) as readers:
+        readers.warm()
+        yield readers
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """A SIGTERM ends what is done here as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document on stdout, in UTF-8 whatever the terminal speaks."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace"))
@@ -225,8 +256,8 @@ class Progress:
         self._bar = tqdm(unit=f" {unit}", file=sys.stderr, disable=None, leave=False)
 
     def __call__(self, event: ProgressEvent) -> None:
-        """Show that one more file is dealt with."""
-        self._bar.set_postfix_str(Path(event.source).name[-40:], refresh=False)
+        """Show that one more file is dealt with: files, their rate and the time left, nodes, and the file's name."""
+        self._bar.set_postfix_str(f"{event.nodes} nodes, {Path(event.source).name[-40:]}", refresh=False)
         self.count(event.done, event.total)
 
     def count(self, done: int, total: int) -> None:

@@ -31,6 +31,7 @@ from rag.store.edge_convert import (
     with_twins,
     without_twins,
 )
+from rag.store.room import RESERVE, require_room, size_on_disk
 
 T = TypeVar("T")
 
@@ -268,10 +269,16 @@ class EdgeClient:
         return models.CountResult(count=self._run(collection_name, lambda shard: shard.count(request)))
 
     def optimize(self, collection_name: str) -> bool:
-        """Build the indexes of what came in since the last time; True where there was something to do."""
+        """Build the indexes of what came in since the last time; True where there was something to do.
+
+        Raises StoreError where there is no room for a second copy of the collection, which is made meanwhile.
+        """
+        folder = self._path / collection_name
+        require_room(folder, RESERVE + size_on_disk(folder))
         return self._run(collection_name, lambda shard: shard.optimize())
 
     def _update(self, name: str, operation: edge.UpdateOperation) -> None:
+        require_room(self._path / name)
         self._run(name, lambda shard: shard.update(operation))
 
     def _run(self, name: str, action: Callable[[edge.EdgeShard], T]) -> T:

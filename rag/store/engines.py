@@ -15,6 +15,8 @@ from rag.errors import StoreError, StoreUnauthorized, StoreUnreachable
 EngineKind = Literal["embedded", "memory", "server"]
 MEMORY: Final = ":memory:"
 TIMEOUT_SECONDS: Final = 30
+_PASSING: Final = frozenset({429, 502, 503, 504})
+"""HTTP states that end by themselves: too many requests; a proxy before a server that starts or is overwhelmed."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,15 @@ def _mapped(method: Callable[..., Any], where: str) -> Callable[..., Any]:
                     f"the Qdrant server at {where} refused the API key (HTTP {exc.status_code})",
                     advice="set the key of this server",
                 ) from exc
+            if exc.status_code in _PASSING:
+                raise StoreUnreachable(
+                    f"the Qdrant server at {where} cannot answer now (HTTP {exc.status_code})",
+                    advice="wait until it is up, or look into its log",
+                ) from exc
             said = exc.content.decode("utf-8", "replace")[:300]
             raise StoreError(f"the Qdrant server at {where} answered HTTP {exc.status_code}: {said}") from exc
         except ResourceExhaustedResponse as exc:
-            raise StoreError(
+            raise StoreUnreachable(
                 f"the Qdrant server at {where} is over its limits", advice=f"try again in {exc.retry_after_s} seconds"
             ) from exc
         except (ResponseHandlingException, JSONDecodeError) as exc:

@@ -176,6 +176,12 @@ class NamedVectorStore(QdrantVectorStore):
         self.set_statistics({_CALIBRATION: self._calibration.to_json()})
         return self._calibration
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the calibration that is kept was made of as many points as there are now."""
+        kept = _kept_calibration(self.manifest)
+        return kept is not None and kept.points == self.count()
+
     def calibration(self) -> Calibration:
         """What unrelated vectors score here; estimated anew, but not kept, where the collection has since changed size
         by half or was never looked at."""

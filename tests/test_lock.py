@@ -1,0 +1,65 @@
+"""One ingestion at a time: the second waits, or is refused and told by whom."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ingestion.lock import LOCK_FILE, one_at_a_time
+from rag.corpus import Corpus
+from rag.errors import StoreError, StoreLocked
+
+ROOT = Path(__file__).resolve().parents[1]
+HOLD = (
+    "import sys\nfrom pathlib import Path\nfrom ingestion.lock import one_at_a_time\n"
+    "with one_at_a_time(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+)
+
+
+@contextmanager
+def held(corpus: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process holds the corpus until its input ends."""
+    command = [sys.executable, "-c", HOLD, str(corpus)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        yield other
+
+
+def test_a_second_ingestion_is_refused_and_told_which_process_holds_the_corpus(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("words")
+    with held(tmp_path / "c") as other, Corpus.open(tmp_path / "c", encoder="fake", qdrant=":memory:") as corpus:
+        with pytest.raises(StoreLocked, match=rf"process {other.pid} is ingesting.*--wait SECONDS"):
+            corpus.ingest(tmp_path / "a.txt")
+        other.communicate()
+        assert corpus.ingest(tmp_path / "a.txt").sources.added == 1
+
+
+def test_a_second_ingestion_waits_as_long_as_it_is_told(tmp_path: Path):
+    with held(tmp_path / "c") as other:
+        ending = threading.Timer(0.5, other.communicate)
+        ending.start()
+        with one_at_a_time(tmp_path / "c", wait=60):
+            assert (tmp_path / "c" / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+        ending.join()
+
+
+def test_a_lock_ends_with_the_process_that_held_it(tmp_path: Path):
+    with held(tmp_path / "c") as other:
+        other.kill()
+        other.wait()
+        with one_at_a_time(tmp_path / "c"):
+            pass
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(tmp_path: Path):
+    (tmp_path / "c").write_text("a file")
+    with pytest.raises(StoreError, match="cannot be written"), one_at_a_time(tmp_path / "c" / "d"):
+        pass

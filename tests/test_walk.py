@@ -1,0 +1,80 @@
+"""Which files an ingestion is about, and what is said of those that it leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion.lock import one_at_a_time
+from ingestion.walk import survey
+from rag.corpus import Corpus
+from rag.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.md", "b.txt", "notes/c.md", "notes/d.txt", "build/e.md", "build/deep/f.md"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("words")
+    return tmp_path / "in"
+
+
+def found(folder: Path, **options: Any) -> set[str]:
+    return {file.path.relative_to(folder).as_posix() for file in survey([folder], **options).files}
+
+
+def skipped(folder: Path, **options: Any) -> dict[str, str]:
+    skips = survey([folder], **options).skips
+    return {Path(skip.source).relative_to(folder).as_posix(): skip.reason for skip in skips}
+
+
+def test_what_a_pattern_excludes_is_left_out_and_counted(folder: Path):
+    assert found(folder, patterns=["build/", "*.txt"]) == {"a.md", "notes/c.md"}
+    assert skipped(folder, patterns=["build/", "*.txt"]) == dict.fromkeys(
+        ["build", "b.txt", "notes/d.txt"], "excluded by --exclude"
+    )
+
+
+def test_only_what_an_include_names_is_read(folder: Path):
+    assert found(folder, include=["*.txt"]) == {"b.txt", "notes/d.txt"}
+    assert found(folder, include=["*.txt"], patterns=["notes/"]) == {"b.txt"}
+    assert skipped(folder, include=["*.txt"])["a.md"] == "not among --include"
+
+
+def test_an_ignore_file_holds_below_its_folder_and_a_deeper_one_outweighs_it(folder: Path):
+    (folder / ".triptychignore").write_text("# generated\nbuild/\n*.txt\n")
+    (folder / "notes/.triptychignore").write_text("!d.txt\nc.md\n")
+    assert found(folder) == {"a.md", "notes/d.txt"}
+    assert skipped(folder)["notes/c.md"] == f"excluded by {folder / 'notes/.triptychignore'}"
+
+
+def test_a_file_that_was_named_is_read_whatever_the_patterns_say(folder: Path):
+    assert len(survey([folder / "b.txt"], patterns=["*.txt"]).files) == 1
+
+
+def test_a_pattern_that_is_none_is_refused(folder: Path):
+    with pytest.raises(InputError, match=r"a pattern of --exclude.*patterns as in \.gitignore"):
+        survey([folder], patterns=["!"])
+
+
+def test_loops_of_links_end(folder: Path):
+    (folder / "notes/loop").symlink_to(folder, target_is_directory=True)
+    (folder / "self.md").symlink_to("self.md")
+    assert len(found(folder)) == 6
+    assert skipped(folder)["self.md"] == "a link that leads out of the folder, or nowhere"
+
+
+@pytest.mark.parametrize("made", ["by an ingestion", "by its engine"])
+def test_a_corpus_inside_a_folder_is_left_out_and_counted(folder: Path, made: str):
+    if made == "by an ingestion":
+        with one_at_a_time(folder / "corpus"):
+            (folder / "corpus/pictures").mkdir()
+            (folder / "corpus/pictures/x.md").write_text("words")
+    else:
+        Corpus.open(folder / "corpus", encoder="fake").close()
+        (folder / "corpus/x.md").write_text("words")
+    assert len(found(folder)) == 6
+    assert skipped(folder) == {"corpus": "a corpus of Triptych"}

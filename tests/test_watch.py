@@ -1,0 +1,79 @@
+"""A folder that is followed: what changes in it is ingested without being asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ingestion import watch
+from ingestion.watch import follow
+from rag.corpus import Corpus
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("watchfiles")
+    monkeypatch.setattr(watch, "QUIET", 50)
+    monkeypatch.setattr(watch, "AGAIN", 200)
+
+
+class Following:
+    """A folder followed in a thread; each round is one ingestion, as the command makes it."""
+
+    def __init__(self, folder: Path, corpus: Path) -> None:
+        self.folder, self.corpus, self.rounds = folder, corpus, 0
+        self.sources: dict[str, str] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=follow, args=([folder], self.round), kwargs=self._rest())
+        self._thread.start()
+
+    def _rest(self) -> dict[str, object]:
+        return {"ignore": self.corpus, "stop": self._stop}
+
+    def round(self) -> bool:
+        with Corpus.open(self.corpus, encoder="fake") as corpus:
+            report = corpus.ingest(self.folder, remove_missing=True)
+            nodes = corpus.store.get_nodes(with_vectors=False)
+            self.sources = {Path(node.metadata["source"]).name: node.get_content() for node in nodes}
+        self.rounds += 1
+        return bool(report.failures)
+
+    def until(self, **sources: str) -> None:
+        end = time.monotonic() + 60
+        while self.sources != {f"{name}.txt": words for name, words in sources.items()}:
+            assert time.monotonic() < end, self.sources
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def following(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("one")
+    opened = Following(tmp_path / "in", tmp_path / "in/corpus")
+    yield opened
+    opened.stop()
+
+
+def test_what_is_added_changed_and_removed_is_followed(following: Following):
+    following.until(a="one")
+    (following.folder / "b.txt").write_text("two")
+    following.until(a="one", b="two")
+    (following.folder / "a.txt").write_text("three")
+    following.until(a="three", b="two")
+    (following.folder / "b.txt").unlink()
+    following.until(a="three")
+
+
+def test_what_a_round_writes_starts_no_other(following: Following):
+    following.until(a="one")
+    while following.rounds < 2:  # the second one sees what changed before the watching began
+        time.sleep(0.02)
+    time.sleep(1)
+    assert following.rounds == 2
