@@ -21,7 +21,7 @@ BATCH: Final = 256
 _SPARSE_LEG: Final = models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=2000)
 """With fewer KB of vectors than this a filter is scanned, not searched by the graph. The embedded engine spreads the
 vectors of a leg over all points: at its default of 10,000 it scanned half of a leg that three points in ten have, which
-took 18 ms where the graph takes 1. The other numbers are its defaults."""
+took 18 ms where the graph takes 1 to 2, though it finds less (docs/cost.md). The other numbers are its defaults."""
 _NOT_MANIFEST: Final = models.HasIdCondition(has_id=[MANIFEST_ID])
 
 

@@ -192,8 +192,8 @@ class EdgeClient:
     def create_payload_index(self, collection_name: str, field_name: str, field_schema: Any, wait: bool = True) -> None:
         """Index a payload field, and the twin that a boolean is matched by; an index of another type is replaced.
 
-        Filters read the index; the vector graphs get no further links for it. With links for each of some twenty fields
-        the graphs of 100,000 points took more than ten times as long to build.
+        Filters read the index; the vector graphs get no further links for it, which would be built for each field
+        anew. The price is recall where a filter leaves few (docs/cost.md).
         """
         kind = str(getattr(field_schema, "value", field_schema))
         indexes = {field_name: _INDEXES[kind](enable_hnsw=False)}
