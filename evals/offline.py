@@ -154,7 +154,7 @@ def collect(
 def _collected(
     query: Query, found: Candidates, scales: tuple[Scale, ...], text: NDArray[np.float32] | None
 ) -> Collected:
-    ids = sorted(found.nodes)
+    ids = sorted(found.load(found.nodes))
     raw = np.full((len(ids), len(LEGS)), np.nan)
     ranks = np.zeros((len(ids), len(LEGS)), dtype=np.int64)
     place = {id_: row for row, id_ in enumerate(ids)}

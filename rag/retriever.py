@@ -142,6 +142,8 @@ class FusionRetriever(BaseRetriever):
         ranks = {leg: {id_: rank for rank, id_ in enumerate(found.ranked[leg], 1)} for leg in legs}
         sure = [confidence(float(score)) if self.fusion == CALIBRATED else None for score in scores]
         best = [row for row in np.argsort(-scores, kind="stable") if (sure[row] or 0.0) >= self.threshold]
+        best = best[: None if self.stages else self.similarity_top_k]
+        there = set(found.load(ids[row] for row in best))
         return [
             FusedNode(
                 node=found.nodes[ids[row]],
@@ -158,7 +160,8 @@ class FusionRetriever(BaseRetriever):
                     if not np.isnan(raw[row, column])
                 },
             )
-            for row in best[: None if self.stages else self.similarity_top_k]
+            for row in best
+            if ids[row] in there
         ]
 
 

@@ -7,7 +7,9 @@ from click.testing import CliRunner
 
 from rag.cli import cli
 
-MEASURED = {f"{name} {p}" for name in ("one leg", "fused", "fused with filter") for p in ("p50", "p95")}
+MEASURED = {
+    f"{name} {p}" for name in ("one leg", "one leg of 100", "fused", "fused with filter") for p in ("p50", "p95")
+}
 
 
 @pytest.mark.parametrize(

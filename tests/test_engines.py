@@ -290,6 +290,20 @@ def test_get_collection_tells_vectors_indexes_and_points(tmp_path):
         assert info.points_count == 3
 
 
+def test_a_filter_on_a_boolean_has_an_index_and_its_twin_is_not_told(tmp_path):
+    with open_store("embedded", tmp_path) as store:
+        store.add([TextNode(text="", embedding=[1.0] * DIM, metadata={"done": True, "is it": [False]})])
+        store.optimize(index_fields=True)
+        told = store.client.get_collection("triptych").payload_schema
+        assert told["done"].data_type == told['"is it"'].data_type == models.PayloadSchemaType.BOOL
+        assert not any("__bool__" in key for key in told)
+        kept = store.client._shard("triptych").info().payload_schema
+        assert {twin_path("done"), twin_path('"is it"')} <= kept.keys()
+        assert store.ids(Comparison("done", "=", True)) == store.ids(Comparison("is it", "=", False)) == store.ids()
+        store.client.delete_payload_index("triptych", "done")
+        assert twin_path("done") not in store.client._shard("triptych").info().payload_schema
+
+
 def test_closing_twice_is_no_error_and_what_was_added_is_there_when_opened_again(tmp_path):
     store = open_store("embedded", tmp_path)
     store.add([TextNode(text="moon", embedding=[1.0] * DIM, metadata={"flag": True})])

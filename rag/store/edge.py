@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import qdrant_edge as edge
 from qdrant_client import models
@@ -22,10 +22,12 @@ from qdrant_client.http.models import QueryResponse
 from rag.errors import StoreError, StoreLocked
 from rag.store.edge_convert import (
     from_vector,
+    is_twin,
     to_filter,
     to_params,
     to_selector,
     to_vector,
+    twin_path,
     with_twins,
     without_twins,
 )
@@ -47,6 +49,15 @@ _SCHEMA_TYPES = {
     "datetime": edge.PayloadSchemaType.Datetime,
     "text": edge.PayloadSchemaType.Text,
     "uuid": edge.PayloadSchemaType.Uuid,
+}
+_INDEXES = {
+    "keyword": edge.KeywordIndexParams,
+    "integer": edge.IntegerIndexParams,
+    "float": edge.FloatIndexParams,
+    "bool": edge.BoolIndexParams,
+    "datetime": edge.DatetimeIndexParams,
+    "text": edge.TextIndexParams,
+    "uuid": edge.UuidIndexParams,
 }
 _SCHEMA_TYPES_BACK = {str(native): models.PayloadSchemaType(ours) for ours, native in _SCHEMA_TYPES.items()}
 
@@ -98,7 +109,9 @@ class EdgeClient:
             raise StoreError(f"collection {collection_name} in {self._path}", "a name that is free")
         config = edge.EdgeConfig(
             vectors={
-                name: edge.EdgeVectorParams(size=params.size, distance=_DISTANCES[params.distance])
+                name: edge.EdgeVectorParams(
+                    size=params.size, distance=_DISTANCES[params.distance], hnsw_config=_hnsw(params.hnsw_config)
+                )
                 for name, params in vectors_config.items()
             },
             sparse_vectors={
@@ -123,11 +136,7 @@ class EdgeClient:
             segments_count=info.segments_count,
             indexed_vectors_count=info.indexed_vectors_count,
             config=models.CollectionConfig.model_construct(params=config),
-            payload_schema={
-                key: models.PayloadIndexInfo(data_type=_SCHEMA_TYPES_BACK[str(index.data_type)], points=index.points)
-                for key, index in info.payload_schema.items()
-                if str(index.data_type) in _SCHEMA_TYPES_BACK
-            },
+            payload_schema=_told_schema(info.payload_schema),
         )
 
     def delete_collection(self, collection_name: str) -> bool:
@@ -181,13 +190,22 @@ class EdgeClient:
         self._update(collection_name, operation)
 
     def create_payload_index(self, collection_name: str, field_name: str, field_schema: Any, wait: bool = True) -> None:
-        """Index a payload field; an index of another type on it is replaced."""
-        schema = _SCHEMA_TYPES[str(getattr(field_schema, "value", field_schema))]
-        self._update(collection_name, edge.UpdateOperation.create_field_index(field_name, schema))
+        """Index a payload field, and the twin that a boolean is matched by; an index of another type is replaced.
+
+        Filters read the index; the vector graphs get no further links for it, which would be built for each field
+        anew. The price is recall where a filter leaves few (docs/cost.md).
+        """
+        kind = str(getattr(field_schema, "value", field_schema))
+        indexes = {field_name: _INDEXES[kind](enable_hnsw=False)}
+        if kind == "bool":
+            indexes[twin_path(field_name)] = _INDEXES["keyword"](enable_hnsw=False)
+        for path, index in indexes.items():
+            self._update(collection_name, edge.UpdateOperation.create_field_index(path, index))
 
     def delete_payload_index(self, collection_name: str, field_name: str, wait: bool = True) -> None:
-        """Drop the index of a payload field."""
-        self._update(collection_name, edge.UpdateOperation.delete_field_index(field_name))
+        """Drop the index of a payload field, and that of its twin."""
+        for path in (field_name, twin_path(field_name)):
+            self._update(collection_name, edge.UpdateOperation.delete_field_index(path))
 
     def query_points(self, collection_name: str, **request: Any) -> QueryResponse:
         """One query; see `query_batch_points`."""
@@ -206,9 +224,13 @@ class EdgeClient:
 
     def query_batch_points(self, collection_name: str, requests: Sequence[models.QueryRequest]) -> list[QueryResponse]:
         """Several nearest-neighbour or plain filter queries, planned as one batch."""
-        batch = edge.QueryBatchRequest([_query_request(request) for request in requests])
+        filters: dict[int, edge.Filter | None] = {}
+        batch = edge.QueryBatchRequest([_query_request(request, filters) for request in requests])
         answers = self._run(collection_name, lambda shard: shard.query_batch(batch))
-        return [QueryResponse.model_construct(points=[_scored(point) for point in points]) for points in answers]
+        return [
+            QueryResponse.model_construct(points=_all_scored(request, points))
+            for request, points in zip(requests, answers, strict=True)
+        ]
 
     def scroll(
         self,
@@ -289,6 +311,22 @@ class EdgeClient:
             raise StoreError(f"the embedded engine failed on {self._path / name}: {exc}") from exc
 
 
+def _hnsw(config: models.HnswConfigDiff | None) -> edge.HnswIndexConfig | None:
+    if config is None:
+        return None
+    return edge.HnswIndexConfig(config.m or 16, config.ef_construct or 100, config.full_scan_threshold or 10_000)
+
+
+def _told_schema(found: Mapping[str, edge.PayloadIndexInfo]) -> dict[str, models.PayloadIndexInfo]:
+    """The indexes without those of twins; a boolean counts as indexed where its twin is."""
+    kinds = {key: _SCHEMA_TYPES_BACK.get(str(index.data_type)) for key, index in found.items()}
+    return {
+        key: models.PayloadIndexInfo(data_type=kind, points=found[key].points)
+        for key, kind in kinds.items()
+        if kind and not is_twin(key) and (kind != models.PayloadSchemaType.BOOL or twin_path(key) in found)
+    }
+
+
 def edge_config(folder: Path) -> models.CollectionParams:
     """The vectors of a shard, read from the configuration it keeps beside its data."""
     config = json.loads((folder / "edge_config.json").read_text(encoding="utf-8"))
@@ -304,7 +342,10 @@ def edge_config(folder: Path) -> models.CollectionParams:
     )
 
 
-def _query_request(request: models.QueryRequest) -> edge.QueryRequest:
+def _query_request(request: models.QueryRequest, filters: dict[int, edge.Filter | None]) -> edge.QueryRequest:
+    """`filters` are those converted before, by identity: the requests of a batch share a filter, and it may be long."""
+    if id(request.filter) not in filters:
+        filters[id(request.filter)] = to_filter(request.filter)
     if isinstance(request.prefetch, list):
         raise StoreError("several prefetches", "one, without prefetches of its own")
     return edge.QueryRequest(
@@ -312,7 +353,7 @@ def _query_request(request: models.QueryRequest) -> edge.QueryRequest:
         offset=request.offset,
         prefetches=None if request.prefetch is None else [_prefetch(request.prefetch)],
         query=_nearest(request),
-        filter=to_filter(request.filter),
+        filter=filters[id(request.filter)],
         score_threshold=request.score_threshold,
         params=to_params(request.params),
         with_payload=to_selector(request.with_payload),
@@ -338,15 +379,25 @@ def _id(point_id: Any) -> Any:
     return point_id if isinstance(point_id, int) else str(point_id)
 
 
-def _scored(point: edge.ScoredPoint) -> models.ScoredPoint:
-    return models.ScoredPoint.model_construct(
-        id=_id(point.id),
-        version=point.version,
-        score=point.score,
-        payload=None if point.payload is None else without_twins(point.payload),
-        vector=from_vector(point.vector),
-        shard_key=None,
-        order_value=None,
+class Scored(NamedTuple):
+    """What the store reads of a `models.ScoredPoint`; hundreds of these are made for a question."""
+
+    id: Any
+    score: float
+    payload: dict[str, Any] | None
+    vector: Any
+
+
+def _all_scored(request: models.QueryRequest, points: Sequence[edge.ScoredPoint]) -> list[Scored]:
+    if request.with_payload or request.with_vector:
+        return [_scored(point) for point in points]
+    return [Scored(_id(point.id), point.score, None, None) for point in points]
+
+
+def _scored(point: edge.ScoredPoint) -> Scored:
+    payload = point.payload
+    return Scored(
+        _id(point.id), point.score, None if payload is None else without_twins(payload), from_vector(point.vector)
     )
 
 

@@ -51,6 +51,12 @@ def twin_path(path: str) -> str:
     return f"{match['head']}{quote}{_TWIN}{match['name']}{quote}"
 
 
+def is_twin(path: str) -> bool:
+    """Whether a payload path is that of a twin."""
+    match = _LAST_SEGMENT.fullmatch(path)
+    return match is not None and match["name"].startswith(_TWIN)
+
+
 def to_vector(vector: Any) -> Any:
     """A vector, a sparse vector or a mapping of names to them, as the engine takes it."""
     if isinstance(vector, models.SparseVector):

@@ -136,7 +136,8 @@ def dense(values: Any, dim: int, what: str) -> list[float]:
         )
     if not np.isfinite(array).all() or not array.any():
         raise StoreError(f"{what} has a vector that is zero or not finite", "a direction; leave the leg out otherwise")
-    return [float(value) for value in array]
+    floats: list[float] = array.tolist()
+    return floats
 
 
 def is_picture(node: BaseNode) -> bool:

@@ -46,7 +46,7 @@ def _one_leg(store: NamedVectorStore, query: VectorStoreQuery, leg: Leg, k: int)
     found = store.candidates(
         {leg: asked}, depth=k, filters=_filters(query), complete=False, node_ids=query.node_ids or None
     )
-    ids = list(found.ranked[leg])
+    ids = found.load(found.ranked[leg])
     return VectorStoreQueryResult(
         nodes=[found.nodes[i] for i in ids], similarities=[found.scores[leg][i] for i in ids], ids=ids
     )

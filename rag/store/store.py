@@ -329,7 +329,7 @@ class NamedVectorStore(QdrantVectorStore):
         if depth < 1:
             raise InputError(f"depth {depth}", "1 or more")
         search = self._search(query, depth, self.condition(filters, node_ids), ceiling)
-        if len(query) == 1 or not complete or self._size <= depth:
+        if self._size <= depth or (not search.lazy and (len(query) == 1 or not complete)):
             search = replace(search, payloads_first=True)
         return search.run(self._codec.node, complete)
 
@@ -350,9 +350,17 @@ class NamedVectorStore(QdrantVectorStore):
             filter=condition,
             exact=self.is_exact,
             tunable=self.engine_kind != "memory",
-            live_idf=self.engine_kind == "embedded" or self.is_exact,
+            idf_corpus=self._idf_corpus(),
+            lazy=self.engine_kind == "embedded",
             lexicon=self._codec.lexicon if ceiling else None,
         )
+
+    def _idf_corpus(self) -> models.Filter | None:
+        # IDF counts only points that have the vector anyway; that of all points, the embedded engine has sooner
+        if self.engine_kind == "embedded":
+            return models.Filter()
+        worded = models.Filter(must=[models.HasVectorCondition(has_vector=LEXICAL)])
+        return worded if self.is_exact else None
 
     async def acandidates(self, query: Mapping[Leg, Asked], **kwargs: Any) -> Candidates:
         """`candidates` in a thread."""

@@ -18,8 +18,8 @@ from rag.schema import LEXICAL
 def term_requests(question: models.SparseVector, params: models.SearchParams | None) -> list[models.QueryRequest]:
     """One request for each term of a question, to be sent in a batch."""
     return [
-        models.QueryRequest(
-            query=models.SparseVector(indices=[term], values=[1.0]),
+        models.QueryRequest.model_construct(
+            query=models.SparseVector.model_construct(indices=[term], values=[1.0]),
             using=LEXICAL,
             params=params,
             limit=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 TIE: Final = 2e-6
@@ -16,7 +17,7 @@ def equal(higher: float, lower: float) -> bool:
 
 def ordered(scores: Iterable[tuple[str, float]]) -> tuple[str, ...]:
     """Ids by falling score; a run of equal scores in the order of ids."""
-    falling = sorted(scores, key=lambda pair: (-pair[1], pair[0]))
+    falling = sorted(sorted(scores), key=itemgetter(1), reverse=True)
     out: list[str] = []
     run: list[str] = []
     last = 0.0
