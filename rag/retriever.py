@@ -80,7 +80,7 @@ class FusionRetriever(BaseRetriever):
         encoder: ClipEncoder,
         *,
         similarity_top_k: int = 10,
-        depth: int = 100,
+        depth: int = 50,
         fusion: str = CALIBRATED,
         weights: Mapping[str, float] | None = None,
         filters: FilterExpr | None = None,

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
 
     k: int = Field(default=10, ge=1)
     """Hits of a search."""
-    depth: int = Field(default=100, ge=1)
+    depth: int = Field(default=50, ge=1)
     """Candidates that each leg contributes before fusion."""
     fusion: str = "calibrated"
     weights: dict[Leg, float] = Field(default_factory=dict)

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from rag.cli import cli
 
 MEASURED = {
-    f"{name} {p}" for name in ("one leg", "one leg of 100", "fused", "fused with filter") for p in ("p50", "p95")
+    f"{name} {p}" for name in ("one leg", "one leg, retrieved", "fused", "fused with filter") for p in ("p50", "p95")
 }
 
 

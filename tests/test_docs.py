@@ -21,6 +21,7 @@ DOCUMENTS = [
     ROOT / "docs" / "evaluation.md",
     ROOT / "docs" / "retrieval.md",
     ROOT / "docs" / "ranking.md",
+    ROOT / "docs" / "cost.md",
     ROOT / "docs" / "ingestion.md",
     ROOT / "docs" / "llama-index.md",
     ROOT / "docs" / "filters.md",

@@ -72,7 +72,7 @@ def test_the_file_in_the_folder_of_a_corpus_counts_least(tmp_path, monkeypatch):
     (tmp_path / "corpus" / "triptych.toml").write_text('depth = 7\nfusion = "rrf"\nweights = {text = 2.0}\n')
     (tmp_path / "own.toml").write_text('fusion = "minmax"\n')
     assert Settings.load(corpus=tmp_path / "corpus").depth == 7
-    assert Settings.load().depth == 100
+    assert Settings.load().depth == 50
     monkeypatch.setenv("TRIPTYCH_CONFIG", str(tmp_path / "own.toml"))
     monkeypatch.setenv("TRIPTYCH_DEPTH", "9")
     settings = Settings.load(corpus=str(tmp_path / "corpus"))

@@ -21,7 +21,7 @@ from rag.retriever import FusionRetriever
 from rag.schema import DENSE_LEGS, LEXICAL, Leg
 from rag.store import NamedVectorStore, parse_filter
 
-DEPTH: Final = 100
+DEPTH: Final = 50
 K: Final = 10
 
 
@@ -71,10 +71,12 @@ def _measure(store: NamedVectorStore, vectors: Mapping[str, NDArray[np.float32]]
     known, condition = cast(Any, _Known(vectors)), parse_filter(FILTER)
     filtered = FusionRetriever(store, known, similarity_top_k=K, depth=DEPTH, filters=condition)
     fused = FusionRetriever(store, known, similarity_top_k=K, depth=DEPTH)
+    only = {"image": 0.0, "caption": 0.0, LEXICAL: 0.0}
+    alone = FusionRetriever(store, known, similarity_top_k=K, depth=DEPTH, weights=only)
     stages: dict[str, list[float]] = {"search": [], "complete": [], "rank": []}
 
-    def plain(words: str, depth: int = K) -> None:
-        found = store.candidates({"text": vectors[words]}, depth=depth)
+    def plain(words: str) -> None:
+        found = store.candidates({"text": vectors[words]}, depth=K)
         _ = [found.nodes[i] for i in found.load(found.ranked["text"][:K])]
 
     def staged(words: str) -> None:
@@ -86,7 +88,7 @@ def _measure(store: NamedVectorStore, vectors: Mapping[str, NDArray[np.float32]]
 
     jobs: dict[str, Callable[[str], Any]] = {
         "one leg": plain,
-        "one leg of 100": lambda words: plain(words, DEPTH),
+        "one leg, retrieved": lambda words: alone.search(Question(words)),
         "fused": lambda words: fused.search(Question(words)),
         "fused with filter": lambda words: filtered.search(Question(words)),
     }

@@ -63,7 +63,7 @@ def evaluate() -> None:
 )
 @measures_option
 @slice_option
-@click.option("--depth", type=click.IntRange(min=1), help="Candidates that each leg contributes [100].")
+@click.option("--depth", type=click.IntRange(min=1), help="Candidates that each leg contributes [50].")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Ask only N of the queries.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
 @click.option(

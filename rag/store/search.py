@@ -26,7 +26,7 @@ from rag.store.ties import ordered, overflows
 
 _SLACK: Final = 16
 _WIDER: Final = 1024
-_FILTERED: Final = models.SearchParams(hnsw_ef=512)
+_FILTERED: Final = models.SearchParams(hnsw_ef=256)
 """A filter takes neighbours out of the graph, so a wider search makes up for it (docs/cost.md has the figures)."""
 _NEVER_TOGETHER: Final[Mapping[Leg, tuple[Leg, ...]]] = {
     "text": ("image", "caption"),
@@ -138,7 +138,10 @@ class Search:
         return self._ceiling(self._batch(self._terms()))
 
     def _first(self, found: _Found) -> tuple[list[Leg], float | None]:
-        """Fill in what the legs name; return the legs that equal scores may be missing from, and the ceiling."""
+        """Fill in what the legs name; return the legs that equal scores may be missing from, and the ceiling.
+
+        Where the search is approximate, which of many equal scores are seen is left to the engine too.
+        """
         limit = self.depth + _SLACK
         asked = self._asked()
         requests = [self._request(leg, self.filter, limit, with_payload=self.payloads_first) for leg in asked]
@@ -147,7 +150,7 @@ class Search:
         cut = []
         for leg, points in zip(asked, answers, strict=False):
             take(leg, points)
-            if overflows(points, self.depth, limit):
+            if (self.exact or not self.tunable) and overflows(points, self.depth, limit):
                 cut.append(leg)
         return cut, self._ceiling(answers[len(asked) :])
 

@@ -356,11 +356,13 @@ class NamedVectorStore(QdrantVectorStore):
         )
 
     def _idf_corpus(self) -> models.Filter | None:
+        # a large collection is searched approximately in any case, and the engine's own counts come at no cost
+        if not self.is_exact:
+            return None
         # IDF counts only points that have the vector anyway; that of all points, the embedded engine has sooner
         if self.engine_kind == "embedded":
             return models.Filter()
-        worded = models.Filter(must=[models.HasVectorCondition(has_vector=LEXICAL)])
-        return worded if self.is_exact else None
+        return models.Filter(must=[models.HasVectorCondition(has_vector=LEXICAL)])
 
     async def acandidates(self, query: Mapping[Leg, Asked], **kwargs: Any) -> Candidates:
         """`candidates` in a thread."""
