@@ -252,3 +252,12 @@ def test_sixteen_bits_are_scaled_as_their_range_is():
 def test_a_path_may_be_a_drawing(tmp_path: Path):
     (tmp_path / "a.svg").write_text(f'{SVG} width="100" height="100"/>')
     assert open_picture(tmp_path / "a.svg").size == (1024, 1024)
+
+
+def test_a_png_that_is_cut_off_behind_its_pixels_is_shown_and_one_that_lacks_pixels_is_refused():
+    buffer = BytesIO()
+    Image.effect_noise((64, 64), 80).convert("RGB").save(buffer, "PNG")
+    whole = buffer.getvalue()
+    assert open_picture(whole[:-12]).tobytes() == open_picture(whole).tobytes()
+    with pytest.raises(PictureError):
+        open_picture(whole[: len(whole) // 2])

@@ -122,10 +122,9 @@ def test_hostile_pictures_end_as_the_manifest_says_within_a_memory_bound():
             disagreed.add(name)
         elif size is not None:
             # Pillow turns TIFF files itself when it opens them.
-            turned = entry["orientation"] in (5, 6, 7, 8) and entry["format"] != "TIFF"
+            turned = entry.get("orientation") in (5, 6, 7, 8) and entry["format"] != "TIFF"
             assert size == (entry["size"][::-1] if turned else entry["size"]), entry
-    # It ends after its pixels: Pillow raises once and then shows it. Here, as in the encoder, it is damaged.
-    assert disagreed == {"truncated_end_chunk.png"}
+    assert not disagreed
     assert "Warning" not in done.stderr
     # 0 where the system does not tell, as on macOS.
     assert found["peak"] < MAX_PEAK

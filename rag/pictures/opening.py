@@ -256,8 +256,18 @@ def _decode(image: Image.Image, label: str) -> Image.Image:
         raise _too_large(label)
     if not image.width or not image.height:
         raise PictureError(f"{label} has no pixels", "at least 1×1", "leave it out")
-    image.load()
+    _load(image)
     return _rgb(_upright(image))
+
+
+def _load(image: Image.Image) -> None:
+    """Decode. Where a PNG is damaged behind its pixels, Pillow raises once, and has them all the second time."""
+    try:
+        image.load()
+    except DAMAGE:
+        if image.format != "PNG":
+            raise
+        image.load()
 
 
 def _frames(image: Image.Image) -> int:
