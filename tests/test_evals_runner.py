@@ -59,7 +59,7 @@ def test_the_record_holds_the_run_whole(folder, tmp_path):
     settings = record.settings
     assert settings["encoder_digest"] == fake_encoder().fingerprint.digest
     assert settings["weights"] == dict.fromkeys(("image", "caption", "text", "lexical"), 1.0)
-    assert (settings["sample"], settings["seed"], settings["k"], settings["depth"]) == (6, 5, 10, 100)
+    assert (settings["sample"], settings["seed"], settings["k"], settings["depth"]) == (6, 5, 10, 50)
     assert {"python", "llama-index-core", "qdrant-client", "qdrant-edge", "onnxruntime"} <= set(settings["versions"])
     assert 0 < record.seconds["p50"] <= record.seconds["p95"]
     assert record.index["points"] == 8
