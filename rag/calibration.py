@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from math import exp
+from math import tanh
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -100,7 +100,7 @@ def confidence(score: float) -> float:
     It was fitted on two textbooks, over questions they answer and questions they do not (docs/retrieval.md): elsewhere
     it orders and separates as well, but the number itself is rough.
     """
-    return 1 / (1 + exp(-(_CONFIDENCE[0] + _CONFIDENCE[1] * score)))
+    return 0.5 * (1 + tanh((_CONFIDENCE[0] + _CONFIDENCE[1] * score) / 2))
 
 
 def group_of(leg: Leg) -> Group:

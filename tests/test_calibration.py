@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.schema import ImageNode, TextNode
 
-from rag.calibration import Background, Calibration, estimate, lexical_scale
+from rag.calibration import Background, Calibration, confidence, estimate, lexical_scale
 from rag.schema import Fingerprint, Scale
 from rag.store import NamedVectorStore, sample
 
@@ -88,6 +88,17 @@ def test_the_highest_bm25_score_counts_the_same_for_every_question(ceiling):
 
 def test_a_question_without_known_terms_has_a_scale_all_the_same():
     assert lexical_scale(0.0) == Scale(0.0, 1.0)
+
+
+@given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
+def test_confidence_is_a_chance_that_rises_with_the_score(first, second):
+    lower, higher = sorted([first, second])
+    assert 0 <= confidence(lower) <= confidence(higher) <= 1
+
+
+def test_confidence_worked_out_by_hand():
+    assert confidence(5.75) == pytest.approx(0.5)
+    assert confidence(0.0) == pytest.approx(1 / (1 + np.exp(4.6)))
 
 
 def test_a_calibration_survives_its_json():
