@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import InputError
-from rag.schema import Scale
+from rag.schema import TIE, Scale
 
 __all__ = ["CALIBRATED", "NORMALIZERS", "calibrated", "dbsf", "fuse", "minmax", "normalizers", "rrf", "zscore"]
 
@@ -24,8 +24,6 @@ Column: TypeAlias = NDArray[np.float64]
 Normalizer: TypeAlias = Callable[[Column], Column]
 
 CALIBRATED = "calibrated"
-TIE = 2e-6
-"""Scores nearer than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
 EQUAL = 1e-5
 """Scores that span less than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
 

@@ -14,6 +14,9 @@ MODALITIES: Final[tuple[Modality, ...]] = ("text", "image")
 LEXICAL: Final[Leg] = "lexical"
 LEGS: Final[tuple[Leg, ...]] = (*DENSE_LEGS, LEXICAL)
 
+TIE: Final = 2e-6
+"""Scores nearer than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
+
 PAYLOAD_TYPES: Final[Mapping[str, str]] = {
     "doc_id": "keyword",
     "source": "keyword",

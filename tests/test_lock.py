@@ -56,7 +56,7 @@ def test_a_lock_ends_with_the_process_that_held_it(tmp_path: Path):
         other.kill()
         other.wait()
         with one_at_a_time(tmp_path / "c"):
-            pass
+            assert (tmp_path / "c" / LOCK_FILE).read_text() == f"{os.getpid()}\n"
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(tmp_path: Path):

@@ -101,7 +101,7 @@ def test_nodes_are_built_when_they_are_asked_for_and_then_kept(watched, monkeypa
     assert found.nodes[first] is found.nodes[first]
     assert built == ["one"]
     assert [node.node_id for node in found.nodes.values()] == list(found.nodes)
-    assert {found.modality(id_) for id_ in found.ranked["image"]} == {"image"}
+    assert {found.payloads[id_]["modality"] for id_ in found.ranked["image"]} == {"image"}
     with pytest.raises(KeyError):
         found.nodes["nothing"]
 

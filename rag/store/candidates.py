@@ -9,7 +9,7 @@ from typing import Any
 
 from llama_index.core.schema import BaseNode
 
-from rag.schema import Leg, Modality
+from rag.schema import Leg
 
 Payload = Mapping[str, Any]
 
@@ -97,8 +97,3 @@ class Candidates:
         wanted = list(ids)
         self.payloads.load(wanted)
         return [id_ for id_ in wanted if id_ in self.payloads]
-
-    def modality(self, node_id: str) -> Modality:
-        """Whether a node of the union is a passage or a picture."""
-        modality: Modality = self.payloads[node_id]["modality"]
-        return modality

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
-TIE: Final = 2e-6
-"""Scores nearer than this (relative above 1) are equal: engines differ by float32 rounding, about 3e-7."""
+from rag.schema import TIE
 
 
 def equal(higher: float, lower: float) -> bool:
