@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -112,7 +112,6 @@ def test_nothing_of_a_document_acts_on_the_terminal():
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", line)
 
 
-@settings(deadline=None)
 @given(st.text(), st.integers(4, 80), st.integers(1, 5))
 def test_lines_keep_the_width_and_the_words(words, width, most):
     one_line = plain(words)

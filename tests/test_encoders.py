@@ -50,7 +50,7 @@ def test_colour_words_never_collide_with_other_words():
     assert all(word_index(f"word{number}", 64) > 12 for number in range(200))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXTS, st.integers(1, 7), st.randoms(use_true_random=False))
 def test_vectors_do_not_depend_on_batch_or_order(texts, size, random):
     """A text's row is the same alone, in any batch size, and in any order."""

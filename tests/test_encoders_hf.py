@@ -91,7 +91,7 @@ def test_a_checkpoint_of_the_size_of_vit_b32_gives_the_vectors_of_transformers(t
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=6), st.integers(1, 5), st.randoms(use_true_random=False))
 def test_vectors_do_not_depend_on_batch_or_order(encoder, texts, size, random):
     """A text's row is the same alone, in any batch size, and in any order."""

@@ -225,7 +225,7 @@ def test_pillows_own_bomb_check_is_mapped(monkeypatch):
 SAMPLES = {kind: encoded(gradient(9, 7), kind) for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP")}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
 def test_a_damaged_file_is_a_picture_or_our_error(kind, data):
     """Whatever bytes are hit, nothing but `PictureError` comes out."""

@@ -149,7 +149,7 @@ def test_nesting_without_end_is_an_error_of_ours():
 
 
 @given(st.text(alphabet="ab ()\"'\\=<>!,andornti1.-", max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_parses_or_raises_filter_error(text):
     try:
         expr = parse_filter(text)
@@ -159,19 +159,19 @@ def test_any_text_parses_or_raises_filter_error(text):
 
 
 @given(EXPRESSIONS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_an_expression_written_out_parses_back(expr):
     assert parse_filter(str(expr)) == expr
 
 
 @given(EXPRESSIONS, PAYLOADS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_llama_index_filters_mean_the_same_as_the_expression_they_came_from(expr, payload):
     assert matches(from_llama_index(to_llama_index(expr)), payload) == matches(expr, payload)
 
 
 @given(EXPRESSIONS, PAYLOADS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_qdrants_own_python_evaluation_agrees_with_matches(expr, payload):
     from qdrant_client.local.payload_filters import check_filter
 
@@ -179,7 +179,7 @@ def test_qdrants_own_python_evaluation_agrees_with_matches(expr, payload):
 
 
 @given(EXPRESSIONS, PAYLOADS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_an_expression_on_fields_of_its_types_passes_the_check_and_keeps_its_meaning(expr, payload):
     assert matches(check(expr, FIELDS), payload) == matches(expr, payload)
 

@@ -73,7 +73,7 @@ def test_pictures_that_differ_in_colour_alone_look_different():
     assert min(hash_distance(flags[a], flags[b]) for a, b in ((0, 1), (0, 2), (1, 2))) > NEAR_BITS
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 255))
 def test_a_picture_of_any_size_has_a_hash_of_48_digits(width, height, gray):
     found = perceptual_hash(Image.new("RGB", (width, height), (gray, gray, gray)))

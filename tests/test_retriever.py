@@ -188,7 +188,7 @@ LEGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     passages=st.lists(TEXT, min_size=1, max_size=12),
     captions=st.lists(st.one_of(st.just(""), TEXT), max_size=6),

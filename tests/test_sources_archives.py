@@ -254,7 +254,7 @@ MUTABLE = [
 
 
 @pytest.mark.parametrize(("suffix", "make"), MUTABLE, ids=[suffix for suffix, _ in MUTABLE])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_damaged_archive_raises_nothing_but_the_error_it_should(tmp_path_factory, suffix, make, data):
     folder = tmp_path_factory.mktemp("fuzz")

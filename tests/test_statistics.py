@@ -35,7 +35,7 @@ def test_three_differences_can_be_checked_by_hand():
 
 
 @given(few)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_exact_test_is_scipys(values):
     values = [value + 0.0 for value in values]
     assert randomization_test(values) == pytest.approx(scipy_p(values) if len(values) > 1 else 1.0, abs=1e-9)
@@ -59,7 +59,7 @@ def test_the_interval_is_scipys_within_the_error_of_drawing(shape):
 
 
 @given(some)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_p_lies_in_0_1_and_does_not_depend_on_which_run_comes_first(values):
     p = randomization_test(values, samples=500)
     assert 0 < p <= 1
@@ -67,7 +67,7 @@ def test_p_lies_in_0_1_and_does_not_depend_on_which_run_comes_first(values):
 
 
 @given(some)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_interval_is_ordered_within_the_values_and_turns_with_the_sign(values):
     low, high = bootstrap_interval(values, samples=400)
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9

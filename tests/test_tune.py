@@ -57,7 +57,7 @@ SETTINGS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SETTINGS, st.lists(st.integers(0, 1000), min_size=1, max_size=4, unique=True), st.integers(0, 3))
 def test_the_quick_measure_is_that_of_the_library(setting, seeds, grade):
     queries = [collected(seed, rows=5 + seed % 30, query=f"q{seed}") for seed in seeds]
