@@ -18,13 +18,15 @@ from typing import Any
 
 from PIL import Image
 
+from tests.patience import LONG
+
 KEY = "sk-the-right-key"
 MODEL = "scripted"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One scripted answer. `wait` is waited for (at most 10 s) before anything is sent."""
+    """One scripted answer. `wait` is waited for (at most LONG) before anything is sent."""
 
     text: str = ""
     status: int = 200
@@ -155,7 +157,7 @@ def _handler(server: OpenAIServer) -> Callable[..., BaseHTTPRequestHandler]:
 
         def _reply(self, reply: Reply, body: dict[str, Any]) -> None:
             server.arrived.set()
-            if reply.wait and not reply.wait.wait(10):
+            if reply.wait and not reply.wait.wait(LONG):
                 return self._error(500, "nobody ended the wait")
             if reply.status != 200:
                 return self._error(reply.status, reply.error, reply.code)

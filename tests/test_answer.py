@@ -14,6 +14,7 @@ from rag.answer.llm import load_llm
 from rag.errors import InputError, PictureError
 from rag.schema import Hit
 from tests.openai_server import KEY, MODEL, OpenAIServer, Reply
+from tests.patience import LONG
 
 ABSTENTION = "The documents do not answer this question."
 UNSUPPORTED = "(No support: this answer cites none of the documents.)"
@@ -34,7 +35,7 @@ def hits(tmp_path):
 
 
 def answerer(server: OpenAIServer, *, sees: bool = True, window: int = 8192, **settings) -> Answerer:
-    llm = load_llm(MODEL, base_url=server.url, api_key=KEY, timeout=10, context_window=window, multimodal=sees)
+    llm = load_llm(MODEL, base_url=server.url, api_key=KEY, timeout=LONG, context_window=window, multimodal=sees)
     return Answerer(llm, **settings)
 
 
@@ -265,7 +266,7 @@ async def test_waiting_for_the_model_does_not_block_the_event_loop(streamed, hit
 
     with OpenAIServer([Reply("Blue [1].", wait=release)]) as server:
         task = asyncio.create_task(read(answerer(server)))
-        assert await asyncio.to_thread(server.arrived.wait, 10)
+        assert await asyncio.to_thread(server.arrived.wait, LONG)
         assert not task.done()
         release.set()
         assert await task == "Blue [1]."

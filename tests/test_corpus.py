@@ -1,7 +1,7 @@
 """`Corpus` wires the parts together, and each part is an ordinary piece of LlamaIndex."""
 
 import asyncio
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from rag.errors import EncoderError, EncoderMismatch, FilterError, InputError
 from rag.ranking import FusedNode
 from rag.settings import Settings
 from tests.openai_server import KEY, MODEL, OpenAIServer
+from tests.patience import LONG
 
 
 @pytest.fixture
@@ -119,19 +120,22 @@ def test_the_retriever_is_a_llamaindex_retriever_sync_and_async(corpus):
 
 
 async def test_async_retrieval_does_not_block_the_loop(corpus, monkeypatch):
-    retriever, beats = corpus.as_retriever(), []
+    """While the encoder works the loop runs on: it is the loop that lets the encoder end."""
+    retriever, asked, let = corpus.as_retriever(), threading.Event(), threading.Event()
     encode = type(corpus.encoder).encode_texts
 
-    def slow(self, texts):
-        time.sleep(0.2)
+    def waiting(self, texts):
+        asked.set()
+        assert let.wait(LONG), "the event loop was blocked"
         return encode(self, texts)
 
-    monkeypatch.setattr(type(corpus.encoder), "encode_texts", slow)
+    monkeypatch.setattr(type(corpus.encoder), "encode_texts", waiting)
     task = asyncio.create_task(retriever.aretrieve("red door"))
-    while not task.done():
-        beats.append(1)
-        await asyncio.sleep(0.01)
-    assert len(beats) > 5
+    while not (asked.is_set() or task.done()):
+        await asyncio.sleep(0.001)
+    assert not task.done()
+    let.set()
+    assert await task
 
 
 def test_query_engine_and_chat_engine_answer_from_the_corpus(corpus):

@@ -24,6 +24,7 @@ from rag.encoders.backend import unit_rows
 from rag.encoders.fake import COLOURS, FakeBackend, fake_encoder, word_index
 from rag.encoders.windows import length_sorted, pool, window_bounds
 from rag.errors import EncoderError, InputError, PictureError
+from tests.patience import LONG
 
 RED, BLUE = Image.new("RGB", (5, 9), "red"), Image.new("RGB", (1, 1), "blue")
 WORDS = st.sampled_from(["red", "blue", "fox", "lazy", "dog", "", " ", "naïve", "你好", "\ud800", "a.b"])
@@ -162,11 +163,11 @@ class WaitingBackend(FakeBackend):
         self.alive = threading.Event()
 
     def embed_texts(self, windows):
-        assert self.alive.wait(10), "the event loop was blocked"
+        assert self.alive.wait(LONG), "the event loop was blocked"
         return super().embed_texts(windows)
 
     def embed_images(self, prepared):
-        assert self.alive.wait(10), "the event loop was blocked"
+        assert self.alive.wait(LONG), "the event loop was blocked"
         return super().embed_images(prepared)
 
 

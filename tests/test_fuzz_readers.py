@@ -1,6 +1,6 @@
 """The readers over hostile variants of real files: a document or one line of refusal, and nothing beside it.
 
-A quarter of a minute by default, always the same files; `TRIPTYCH_FUZZ_SECONDS=600` goes on longer and
+Always the same files, on machines of any speed; `TRIPTYCH_FUZZ_SECONDS=600` goes on for that time and
 `TRIPTYCH_FUZZ_SEED=7` takes other ones. A file that breaks the rule is kept where the message says.
 """
 
@@ -22,15 +22,18 @@ import pytest
 
 from tests.conftest import SHARED_DATA
 from tests.mutations import mutated
+from tests.patience import processor_seconds
 from tests.samples import samples
 
 ROOT = Path(__file__).resolve().parents[1]
-SECONDS = float(os.environ.get("TRIPTYCH_FUZZ_SECONDS", "15"))
+FILES = 500
+SECONDS = float(os.environ.get("TRIPTYCH_FUZZ_SECONDS", "0"))
+"""As long as damaged files are made; 0: until there were FILES of them."""
 SEED = os.environ.get("TRIPTYCH_FUZZ_SEED", "0")
 ONLY = os.environ.get("TRIPTYCH_FUZZ_ONLY", "").split()
 CPU = 5.0, 30.0
-"""Seconds of processor time that a file may take, and for each MB of it."""
-WALL = 60.0
+"""Seconds of processor time of a usual machine that a file may take, and for each MB of it."""
+WALL = 300.0
 """Seconds after which the process is killed."""
 LARGEST = 300_000
 """Bytes of a file that is worth reading here: larger ones take longer than they teach."""
@@ -110,7 +113,7 @@ def test_a_damaged_file_of_any_kind_is_read_or_refused_in_one_line_and_nothing_e
     problems: list[str] = []
     counts: Counter[str] = Counter()
     end, number = time.monotonic() + SECONDS, 0
-    while time.monotonic() < end and len(problems) < 50:
+    while (time.monotonic() < end if SECONDS else number < FILES) and len(problems) < 50:
         kind, data = files[number % len(files)]
         path = tmp_path / f"damaged.{kind}"
         changed = mutated(Random(f"{SEED} {number}"), data, kind)
@@ -121,7 +124,8 @@ def test_a_damaged_file_of_any_kind_is_read_or_refused_in_one_line_and_nothing_e
         told = child.read(path)
         counts[f"{kind} {told['outcome'][:40]}"] += 1
         wrong = [*told["seen"], *(() if told["outcome"] in ("read", "refused") else (told["outcome"],))]
-        if told.get("cpu", 0) > CPU[0] + CPU[1] * path.stat().st_size / 1e6:
+        allowed = CPU[0] + CPU[1] * path.stat().st_size / 1e6
+        if told.get("cpu", 0) > allowed and told["cpu"] > processor_seconds(allowed):
             wrong.append(f"took {told['cpu']:.1f} s")
         if wrong:
             keep = kept / f"{number}.{kind}"

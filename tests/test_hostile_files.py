@@ -23,13 +23,14 @@ from ingestion.readers import _sheet, _tables, linked_files, read
 from rag.errors import TriptychError
 from tests.conftest import SHARED_DATA
 from tests.document_files import png, rezipped, told, write
+from tests.patience import processor_seconds
 from tests.samples import MAKERS, samples
 from tests.test_readers_odf import _package, text_document
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 40_000
 SECONDS = 8.0
-"""Of processor time. Each of these files took longer than that once, most of them minutes."""
+"""Of processor time of a usual machine. Each of these files took longer than that once, most of them minutes."""
 _FILTER = '<filter id="f"><feGaussianBlur stdDeviation="2"/></filter>'
 _FAR = '<path d="M1 1 L50 40 C65535 2 3 4 5 6 z"/>'
 SLOW: dict[str, str] = {
@@ -59,7 +60,7 @@ def test_a_file_made_to_take_for_ever_is_read_in_bounded_time(name: str, tmp_pat
     path = write(tmp_path / name, SLOW[name])
     start = time.process_time()
     read(path)
-    assert time.process_time() - start < SECONDS
+    assert time.process_time() - start < processor_seconds(SECONDS)
 
 
 def test_a_long_paragraph_of_restructuredtext_keeps_every_word(tmp_path: Path):
@@ -312,7 +313,7 @@ def test_a_picture_that_a_document_shows_a_thousand_times_is_decoded_once(tmp_pa
     path = write(tmp_path / "a.html", '<img src="x.png" alt="Red bars">' * 1000)
     start = time.process_time()
     document = read(path)
-    assert time.process_time() - start < SECONDS
+    assert time.process_time() - start < processor_seconds(SECONDS)
     assert document.pictures
 
 

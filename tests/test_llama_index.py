@@ -42,6 +42,7 @@ from rag.encoders import ClipEncoder
 from rag.encoders.fake import FakeBackend, fake_encoder
 from rag.errors import PictureError
 from rag.ranking import to_hits
+from tests.patience import LONG
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -402,7 +403,7 @@ def test_embedding_is_told_to_the_instrumentation(heard):
 class WaitingBackend(FakeBackend):
     """Goes on only when it is let: by the event loop, if that is free to do so while the encoder waits."""
 
-    patience = 10
+    patience = LONG
     """Seconds after which it gives up."""
 
     def __init__(self):
@@ -499,7 +500,7 @@ def test_pictures_arrive_at_an_openai_compatible_server(corpus):
             self.bodies = [*getattr(self, "bodies", []), body]
 
     with Lenient(["The red one [1]."]) as server:
-        llm = load_llm(MODEL, base_url=server.url, api_key=KEY, timeout=10.0, multimodal=True)
+        llm = load_llm(MODEL, base_url=server.url, api_key=KEY, timeout=LONG, multimodal=True)
         engine = CitationQueryEngine.from_args(None, llm=llm, retriever=corpus.as_retriever(), multimodal=True)
         assert str(engine.query("red flag")) == "The red one [1]."
     (body,) = server.bodies

@@ -1,5 +1,6 @@
 """Notebooks run from top to bottom, offline, and show what they promise."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,26 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture
+def kernel(monkeypatch):
+    """A kernel that is spoken to through files: of the ports that it would choose, another process may take one before
+    it listens."""
+    from traitlets.config import Config
+
+    with tempfile.TemporaryDirectory(prefix="kernel") as folder:  # the path of a socket has at most 100 characters
+        monkeypatch.setenv("IPYTHONDIR", folder)
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", folder)
+        yield Config(KernelManager={"transport": "ipc", "connection_file": f"{folder}/kernel.json"})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
-def test_a_notebook_runs_without_an_error(file):
+def test_a_notebook_runs_without_an_error(file, kernel):
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(file, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(file.parent)}}).execute()
+    notebook, places = nbformat.read(file, as_version=4), {"metadata": {"path": str(file.parent)}}
+    NotebookClient(notebook, timeout=600, startup_timeout=600, resources=places, config=kernel).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
     if file.stem == "01_quickstart":

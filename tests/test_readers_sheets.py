@@ -20,6 +20,7 @@ from ingestion.readers._tables import Cell, spread
 from ingestion.readers.csv import delimiter_of
 from rag.errors import SourceError
 from tests.document_files import png, rezipped, shown, told, write
+from tests.patience import processor_seconds
 
 
 def workbook(path: Path, *rows: list[object], name: str = "Rain") -> Path:
@@ -128,7 +129,7 @@ def test_a_million_empty_rows_do_not_hang(tmp_path: Path, cells: str):
     sheet = sheet.replace("</sheetData>", f'<row r="1048576">{cells}</row></sheetData>')
     started = time.process_time()
     document = read(rezipped(path, {"xl/worksheets/sheet1.xml": sheet}))
-    assert time.process_time() - started < 8
+    assert time.process_time() - started < processor_seconds(8)
     assert shown(document)[1:] == [("table", "Month | mm\nMay | 12"), ("paragraph", "2")]
 
 

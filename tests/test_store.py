@@ -25,6 +25,7 @@ from rag.schema import LEGS, Fingerprint
 from rag.store import NamedVectorStore, parse_filter
 from rag.store.lexical import LexicalSettings
 from rag.store.manifest import MANIFEST_ID
+from tests.patience import LONG
 
 DIM = 8
 PRINT = Fingerprint("double", "0" * 64, DIM, "none")
@@ -374,7 +375,7 @@ async def test_the_async_twins_do_the_same_and_leave_the_loop_free(store, monkey
 
 
 def _wait_for(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> str:
-    asyncio.run_coroutine_threadsafe(event.wait(), loop).result(timeout=10)
+    asyncio.run_coroutine_threadsafe(event.wait(), loop).result(timeout=LONG)
     return "answered while the loop ran"
 
 

@@ -11,6 +11,7 @@ import pytest
 from ingestion import watch
 from ingestion.watch import follow
 from rag.corpus import Corpus
+from tests.patience import until
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +43,7 @@ class Following:
         return bool(report.failures)
 
     def until(self, **sources: str) -> None:
-        end = time.monotonic() + 60
-        while self.sources != {f"{name}.txt": words for name, words in sources.items()}:
-            assert time.monotonic() < end, self.sources
-            time.sleep(0.02)
+        until(lambda: self.sources == {f"{name}.txt": words for name, words in sources.items()})
 
     def stop(self) -> None:
         self._stop.set()
@@ -73,7 +71,6 @@ def test_what_is_added_changed_and_removed_is_followed(following: Following):
 
 def test_what_a_round_writes_starts_no_other(following: Following):
     following.until(a="one")
-    while following.rounds < 2:  # the second one sees what changed before the watching began
-        time.sleep(0.02)
+    until(lambda: following.rounds >= 2)  # the second one sees what changed before the watching began
     time.sleep(1)
     assert following.rounds == 2
