@@ -5,13 +5,13 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import os
 import stat
 import struct
 import tarfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +21,7 @@ from ingestion.sources.archives import Unpacked, unpack
 from ingestion.sources.limits import Limits
 from rag.errors import SourceError
 
+NOISE = Random(0).randbytes(3000)
 SMALL = Limits(unpacked=1 << 20, members=10, ratio=20, free=1 << 16)
 
 
@@ -230,7 +231,7 @@ def test_a_damaged_member_is_reported_and_the_others_are_kept(tmp_path: Path):
 
 @pytest.mark.parametrize("end", [700, 1500, 2300, 5000])
 def test_a_tar_file_that_breaks_off_is_never_taken_for_whole(tmp_path: Path, end: int):
-    whole = tarred(tmp_path / "a.tar", {"a.txt": os.urandom(900), "b.txt": os.urandom(3000)}).read_bytes()
+    whole = tarred(tmp_path / "a.tar", {"a.txt": NOISE[:900], "b.txt": NOISE}).read_bytes()
     (tmp_path / "a.tar").write_bytes(whole[:end])
     with pytest.raises(SourceError, match="damaged"):
         unpacked(tmp_path / "a.tar")
@@ -269,7 +270,7 @@ def test_a_damaged_archive_raises_nothing_but_the_error_it_should(tmp_path_facto
 
 
 def test_bz2_damage_in_a_zip_member_is_damage_not_a_full_disk(tmp_path: Path):
-    content = os.urandom(2000)
+    content = NOISE[:2000]
     path = zipped(tmp_path / "a.zip", {"a.txt": content, "b.txt": b"2"}, zipfile.ZIP_BZIP2)
     packed = bz2.compress(content)
     data = path.read_bytes()
