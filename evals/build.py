@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from prompts import render
-from rag.answer.material import unmarked
+from rag.answer.material import fresh_nonce, unmarked
 from rag.errors import InputError
 
 if TYPE_CHECKING:
@@ -194,7 +193,7 @@ def _written(rows: Sequence[Mapping[str, Any]], llm: LLM, progress: Progress | N
 
     name = llm.metadata.model_name
     for number, row in enumerate(rows, 1):
-        nonce = secrets.token_hex(8)
+        nonce = fresh_nonce()
         heading = unmarked(" ".join(str(row.get("section") or row.get("title") or "").split()))
         values = {"nonce": nonce, "number": "1", "heading": heading, "body": unmarked(row["text"]).strip()}
         reply = llm.chat(

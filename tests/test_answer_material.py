@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from rag.answer.material import estimate_tokens, gather, harmless, load_picture, unmarked
+from rag.answer.material import estimate_tokens, fresh_nonce, gather, harmless, load_picture, unmarked
 from rag.errors import PictureError
 from rag.schema import Hit
 
@@ -237,6 +237,13 @@ def test_the_token_estimate_is_on_the_high_side(text):
     signs = sum(char.isascii() and not char.isalpha() and not char.isspace() for char in text)
     beyond = sum(not char.isascii() for char in text)
     assert estimate_tokens(text) >= letters / 4 + signs + beyond
+
+
+def test_what_fits_a_budget_does_not_depend_on_the_nonce():
+    """Every nonce is another one, and all have as many estimated tokens."""
+    nonces = {fresh_nonce() for _ in range(100)}
+    assert len(nonces) == 100
+    assert len({estimate_tokens(nonce) for nonce in nonces}) == 1
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

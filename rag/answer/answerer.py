@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from prompts import load, render
 from rag.answer.draft import AnswerStream, AsyncAnswerStream, Draft, Request, completed, usage_of
 from rag.answer.extractive import extract
 from rag.answer.llm import EXTRACTIVE
-from rag.answer.material import Material, Picture, estimate_tokens, gather, harmless, load_picture
+from rag.answer.material import Material, Picture, estimate_tokens, fresh_nonce, gather, harmless, load_picture
 from rag.errors import InputError
 from rag.schema import Answer, Hit
 
@@ -167,7 +166,7 @@ class Answerer:
             return Answer(question, load("abstention"), True, (), (), self.name)
         places = self.max_pictures if self.multimodal else 0
         picture = load_picture(image, self.picture_bound) if image is not None and places else None
-        nonce = secrets.token_hex(8)
+        nonce = fresh_nonce()
         system = render("answer_system", {"nonce": nonce, "abstention": load("abstention")})
         asked = harmless(question).strip() or "What do the documents say about this picture?"
         if image is not None and not picture:

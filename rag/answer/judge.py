@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from prompts import load, render
-from rag.answer.material import estimate_tokens, harmless, shortened, unmarked
+from rag.answer.material import estimate_tokens, fresh_nonce, harmless, shortened, unmarked
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
@@ -27,7 +26,7 @@ class LLMJudge:
     """Ranks texts by asking `llm` for their order (listwise, as Sun et al., arXiv 2304.09542, in a single window).
 
     The texts share `token_budget` (estimated) evenly and are shortened to it. Documents are data here as in an answer:
-    each stands between tags with a random number. Where a reply names no text, all are worth the same, so that the
+    each stands between tags with random letters. Where a reply names no text, all are worth the same, so that the
     order stays as it was, and a warning says so, once a judge. Raises LLMError where the model fails.
     """
 
@@ -40,7 +39,7 @@ class LLMJudge:
         """Worth of each text: the number of texts not named before it; 0 for what the reply does not name."""
         from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
-        nonce = secrets.token_hex(8)
+        nonce = fresh_nonce()
         asked = f"Question: {harmless(question)}"
         blocks = self._blocks(
             texts, nonce, self.token_budget - estimate_tokens(load("rerank")) - estimate_tokens(asked)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from math import ceil
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +26,7 @@ __all__ = [
     "Material",
     "Picture",
     "estimate_tokens",
+    "fresh_nonce",
     "gather",
     "harmless",
     "load_picture",
@@ -79,6 +82,15 @@ def estimate_tokens(text: str) -> int:
     others = sum(char.isascii() for char in text) - letters
     beyond = len(text.encode("utf-8", "replace")) - letters - others
     return ceil(letters / 3) + others + ceil(beyond / 2)
+
+
+def fresh_nonce() -> str:
+    """16 random letters (75 bits) for the tags of one request: no document knows them.
+
+    Letters alone, so that `estimate_tokens` is the same for all of them and what fits a budget does not depend on
+    chance.
+    """
+    return "".join(secrets.choice(ascii_lowercase) for _ in range(16))
 
 
 def harmless(text: str) -> str:
