@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,8 @@ def _serve() -> None:
     import rag.store.edge  # noqa: F401
     from rag.cli import cli
 
+    # As in a terminal: what a shell starts in the background is started with the signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for line in sys.stdin:
         asked = json.loads(line)
         if isinstance(asked, int):

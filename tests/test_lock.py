@@ -15,6 +15,7 @@ import pytest
 from ingestion.lock import LOCK_FILE, one_at_a_time
 from rag.corpus import Corpus
 from rag.errors import StoreError, StoreLocked
+from tests.patience import LONG
 
 ROOT = Path(__file__).resolve().parents[1]
 HOLD = (
@@ -46,7 +47,7 @@ def test_a_second_ingestion_waits_as_long_as_it_is_told(tmp_path: Path):
     with held(tmp_path / "c") as other:
         ending = threading.Timer(0.5, other.communicate)
         ending.start()
-        with one_at_a_time(tmp_path / "c", wait=60):
+        with one_at_a_time(tmp_path / "c", wait=LONG):
             assert (tmp_path / "c" / LOCK_FILE).read_text() == f"{os.getpid()}\n"
         ending.join()
 
