@@ -100,8 +100,9 @@ def command(record: RunRecord, name: str = "run") -> str:
         words = ["triptych", "eval", "run", record.folder, "--task", record.task]
         if encoder := str(settings.get("encoder", "")).partition(" (")[0]:
             words += ["--encoder", encoder]
-        if weights := settings.get("weights"):
-            words += ["--weights", ",".join(f"{leg}={weight:g}" for leg, weight in weights.items())]
+        for option, key in (("--weights", "weights"), ("--depths", "depths")):
+            if legs := settings.get(key):
+                words += [option, ",".join(f"{leg}={number:g}" for leg, number in legs.items())]
         for option, key in (("--fusion", "fusion"), ("-k", "k"), ("--depth", "depth")):
             words += [option, str(settings[key])] if settings.get(key) is not None else []
         if sample := settings.get("sample"):

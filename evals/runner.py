@@ -25,6 +25,8 @@ from rag.errors import InputError, PictureError
 if TYPE_CHECKING:
     from llama_index.core.embeddings import MultiModalEmbedding
 
+    from rag.retriever import FusionRetriever
+
 __all__ = ["EvalResult", "evaluate", "index", "row_id", "run", "score_run"]
 
 Progress = Callable[[int, int], None]
@@ -113,6 +115,7 @@ def evaluate(
     weights: Mapping[str, float] | None = None,
     fusion: str | None = None,
     depth: int | None = None,
+    depths: Mapping[str, int] | None = None,
     measure: str | Iterable[str] = (),
     by: Sequence[str] = (),
     sample: int = 0,
@@ -142,7 +145,9 @@ def evaluate(
             index(dataset, wired, progress)
             indexed = time.perf_counter() - started
             rows = caching.counts
-            result = run(dataset, wired, k=k, weights=weights, fusion=fusion, depth=depth, measure=names, by=by)
+            result = run(
+                dataset, wired, k=k, weights=weights, fusion=fusion, depth=depth, depths=depths, measure=names, by=by
+            )
             asked = {name: count - rows[name] for name, count in caching.counts.items()}
     return replace(
         result,
@@ -159,6 +164,7 @@ def run(
     weights: Mapping[str, float] | None = None,
     fusion: str | None = None,
     depth: int | None = None,
+    depths: Mapping[str, int] | None = None,
     measure: str | Iterable[str] = (),
     by: Sequence[str] = (),
     progress: Progress | None = None,
@@ -169,13 +175,15 @@ def run(
     a query hold its encoding, unless the corpus's encoder has its vector already.
     """
     names = _checked(measure, k, dataset, by)
+    search: dict[str, Any] = {"weights": weights, "fusion": fusion, "depth": depth, "depths": depths}
+    asking = corpus.as_retriever(k=k, **search)
     ranking: dict[str, dict[str, float]] = {}
     took: list[float] = []
     unopened = 0
     for number, query in enumerate(dataset.queries, 1):
         started = time.perf_counter()
         try:
-            ranking[query.id] = _ask(corpus, query, k=k, weights=weights, fusion=fusion, depth=depth)
+            ranking[query.id] = _ask(corpus.as_retriever(k=k, filters=query.filter, **search), query)
         except PictureError:
             ranking[query.id], unopened = {}, unopened + 1
         took.append(time.perf_counter() - started)
@@ -183,10 +191,11 @@ def run(
             progress(number, len(dataset.queries))
     settings = {
         **_encoder_settings(corpus),
-        "fusion": fusion or corpus.settings.fusion,
-        "weights": dict(corpus.as_retriever(weights=weights).weights),
+        "fusion": asking.fusion,
+        "weights": dict(asking.weights),
         "k": k,
-        "depth": depth or corpus.settings.depth,
+        "depth": asking.depth,
+        "depths": dict(asking.depths),
         "unopened_pictures": _unopened(corpus),
         "unopened_queries": unopened,
     }
@@ -243,18 +252,9 @@ def _checked(measure: str | Iterable[str], k: int, dataset: Dataset, by: Sequenc
     return names
 
 
-def _ask(
-    corpus: Corpus,
-    query: Query,
-    *,
-    k: int,
-    weights: Mapping[str, float] | None,
-    fusion: str | None,
-    depth: int | None,
-) -> dict[str, float]:
+def _ask(retriever: FusionRetriever, query: Query) -> dict[str, float]:
     from rag.question import Question
 
-    retriever = corpus.as_retriever(k=k, filters=query.filter, weights=weights, fusion=fusion, depth=depth)
     found = retriever.search(Question(query.text, query.image))
     return {hit.node.metadata["row"]: float(hit.score or 0.0) for hit in found}
 

@@ -334,6 +334,7 @@ class Corpus:
         fusion: str | None = None,
         threshold: float | None = None,
         depth: int | None = None,
+        depths: Mapping[str, int] | None = None,
         ranking: RankingOptions | None = None,
     ) -> FusionRetriever:
         """A LlamaIndex retriever over this corpus: the fused ranking as it is, unless `ranking` asks for more."""
@@ -346,6 +347,7 @@ class Corpus:
             self.encoder,
             similarity_top_k=k,
             depth=settings.depth if depth is None else depth,
+            depths={**{str(leg): one for leg, one in settings.depths.items()}, **(depths or {})},
             fusion=fusion or settings.fusion,
             weights={**{str(leg): weight for leg, weight in settings.weights.items()}, **(weights or {})},
             filters=self._filters(filters, modality),

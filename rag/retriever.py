@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf, nan
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
+from numpy.typing import NDArray
 
 from rag.calibration import confidence, lexical_scale
 from rag.errors import InputError
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from rag.encoders import ClipEncoder
     from rag.store import Candidates, FilterExpr, NamedVectorStore
 
-__all__ = ["FusionRetriever", "Ranked", "parse_weights"]
+__all__ = ["FusionRetriever", "Ranked", "parse_depths", "parse_weights"]
+
+_HEAD: Final = 3
+"""Candidates that steady stages are shown first, for each hit asked for."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +40,32 @@ class Ranked:
 
     nodes: list[FusedNode]
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """`encode`, `search`, `fuse` and `stages`, and `total`."""
+    """`encode`, `search`, `fuse`, `stages` (reading the hits, and all that happens after fusion), and `total`."""
 
 
 def parse_weights(given: Mapping[str, float]) -> dict[Leg, float]:
     """Complete weights for all legs; a leg that is not named weighs 1. Raises InputError."""
-    unknown = [name for name in given if name not in LEGS]
-    if unknown:
-        raise InputError(
-            f"unknown leg {unknown[0]!r} in the weights", f"allowed: {', '.join(LEGS)}", "as in text=1,image=0.5"
-        )
+    _require_legs(given, "weights", "as in text=1,image=0.5")
     weights = {leg: _number(given.get(leg, 1.0)) for leg in LEGS}
     if not all(0 <= weight < inf for weight in weights.values()) or not any(weights.values()):
         raise InputError(
             f"weights {dict(given)}", "allowed: numbers of 0 or more, one of them above 0", "as in text=1,image=0.5"
         )
     return weights
+
+
+def parse_depths(given: Mapping[str, int]) -> dict[Leg, int]:
+    """Depths of the legs that are named. Raises InputError."""
+    _require_legs(given, "depths", "as in text=100,image=20")
+    if any(not isinstance(depth, int) or depth < 1 for depth in given.values()):
+        raise InputError(f"depths {dict(given)}", "allowed: whole numbers of 1 or more", "as in text=100,image=20")
+    return {leg: given[leg] for leg in LEGS if leg in given}
+
+
+def _require_legs(given: Mapping[str, Any], what: str, advice: str) -> None:
+    unknown = [name for name in given if name not in LEGS]
+    if unknown:
+        raise InputError(f"unknown leg {unknown[0]!r} in the {what}", f"allowed: {', '.join(LEGS)}", advice)
 
 
 def _number(value: Any) -> float:
@@ -72,6 +87,8 @@ class FusionRetriever(BaseRetriever):
     """Retrieve by all legs of the collection in one round trip and fuse their scores.
 
     Words ask every leg; a picture asks the dense legs with its own vector; several terms ask each leg together.
+    Each leg gives its `depth` best candidates, at least as many as there are to be hits; a leg named in `depths` gives
+    that many.
     """
 
     def __init__(
@@ -81,6 +98,7 @@ class FusionRetriever(BaseRetriever):
         *,
         similarity_top_k: int = 10,
         depth: int = 50,
+        depths: Mapping[str, int] | None = None,
         fusion: str = CALIBRATED,
         weights: Mapping[str, float] | None = None,
         filters: FilterExpr | None = None,
@@ -93,6 +111,7 @@ class FusionRetriever(BaseRetriever):
         for name, value in (("k", similarity_top_k), ("depth", depth)):
             if not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} = {value!r}", "allowed: whole numbers of 1 or more", "give a larger one")
+        self.depths = parse_depths(depths or {})
         self.weights, self.threshold = parse_weights(weights or {}), _threshold(threshold, fusion)
         normalizers(fusion, ())
         super().__init__(**kwargs)
@@ -110,11 +129,10 @@ class FusionRetriever(BaseRetriever):
             with _timed(seconds, "search"):
                 found = self.candidates(query)
             with _timed(seconds, "fuse"):
-                ranking = self._fuse(found, scales_of(query, found), query.exclude)
+                fused = self._fuse(found, scales_of(query, found), query.exclude)
             with _timed(seconds, "stages"):
-                for stage in self.stages:
-                    ranking = stage(ranking, question)
-        return Ranked(ranking[: self.similarity_top_k], seconds)
+                ranking = self._staged(fused, question)
+        return Ranked(ranking, seconds)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         image = query_bundle.image_path
@@ -129,40 +147,78 @@ class FusionRetriever(BaseRetriever):
 
     def candidates(self, query: LegQueries) -> Candidates:
         """The candidates of all legs, in one round trip or two."""
-        depth = max(self.depth, self.similarity_top_k) + len(query.exclude)
+        deep = max(self.depth, self.similarity_top_k)
+        depth = {leg: self.depths.get(leg, deep) + len(query.exclude) for leg in query.asked}
         return self.store.candidates(query.asked, depth=depth, filters=self.filters, ceiling=LEXICAL in query.asked)
 
-    def _fuse(self, found: Candidates, scales: Mapping[Leg, Scale], exclude: frozenset[str]) -> list[FusedNode]:
+    def _fuse(self, found: Candidates, scales: Mapping[Leg, Scale], exclude: frozenset[str]) -> _Fused:
         legs = [leg for leg in LEGS if leg in found.scores]
         ids = sorted(set(found.nodes) - exclude)
         raw = np.array([[found.scores[leg].get(id_, np.nan) for leg in legs] for id_ in ids], dtype=np.float64)
         raw = raw.reshape(len(ids), len(legs))
         weights = np.array([self.weights[leg] for leg in legs], dtype=np.float64)
         scores, normalized = fuse(raw, weights, normalizers(self.fusion, [scales[leg] for leg in legs]))
-        ranks = {leg: {id_: rank for rank, id_ in enumerate(found.ranked[leg], 1)} for leg in legs}
         sure = [confidence(float(score)) if self.fusion == CALIBRATED else None for score in scores]
         best = [row for row in np.argsort(-scores, kind="stable") if (sure[row] or 0.0) >= self.threshold]
-        best = best[: None if self.stages else self.similarity_top_k]
-        there = set(found.load(ids[row] for row in best))
-        return [
-            FusedNode(
-                node=found.nodes[ids[row]],
-                score=float(scores[row]),
-                confidence=sure[row],
-                legs={
-                    leg: LegScore(
-                        raw=float(raw[row, column]),
-                        normalized=float(normalized[row, column]),
-                        weight=self.weights[leg],
-                        rank=ranks[leg].get(ids[row]),
-                    )
-                    for column, leg in enumerate(legs)
-                    if not np.isnan(raw[row, column])
-                },
-            )
-            for row in best
-            if ids[row] in there
-        ]
+        return _Fused(found, ids, {leg: self.weights[leg] for leg in legs}, raw, normalized, scores, sure, best)
+
+    def _staged(self, fused: _Fused, question: Question) -> list[FusedNode]:
+        """The hits. Stages that are steady are shown the head of the ranking, and more where it leaves too few."""
+        steady = all(getattr(stage, "steady", False) for stage in self.stages)
+        seen = self.similarity_top_k * (_HEAD if self.stages else 1) if steady else len(fused.best)
+        while True:
+            ranking = fused.head(seen)
+            for stage in self.stages:
+                ranking = stage(ranking, question)
+            if len(ranking) >= self.similarity_top_k or seen >= len(fused.best):
+                return ranking[: self.similarity_top_k]
+            seen *= 2
+
+
+@dataclass(frozen=True)
+class _Fused:
+    """The scores of all candidates. Nodes are read and built for those alone that are looked at."""
+
+    found: Candidates
+    ids: Sequence[str]
+    weights: Mapping[Leg, float]
+    """Of the legs that are columns of `raw` and `normalized`, in their order."""
+    raw: NDArray[np.float64]
+    """(ids, legs); NaN for a leg that a point lacks."""
+    normalized: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    sure: Sequence[float | None]
+    best: Sequence[int]
+    """Rows, best first."""
+
+    def head(self, count: int) -> list[FusedNode]:
+        """The first `count`, less what has been deleted since."""
+        rows = self.best[:count]
+        there = set(self.found.load(self.ids[row] for row in rows))
+        return [self._node(row) for row in rows if self.ids[row] in there]
+
+    def _node(self, row: int) -> FusedNode:
+        id_ = self.ids[row]
+        return FusedNode(
+            node=self.found.nodes[id_],
+            score=float(self.scores[row]),
+            confidence=self.sure[row],
+            legs={
+                leg: LegScore(
+                    raw=float(self.raw[row, column]),
+                    normalized=float(self.normalized[row, column]),
+                    weight=weight,
+                    rank=self.ranks[leg].get(id_),
+                )
+                for column, (leg, weight) in enumerate(self.weights.items())
+                if not np.isnan(self.raw[row, column])
+            },
+        )
+
+    @cached_property
+    def ranks(self) -> dict[Leg, dict[str, int]]:
+        """The 1-based place of each candidate in each leg that named it."""
+        return {leg: {id_: rank for rank, id_ in enumerate(self.found.ranked[leg], 1)} for leg in self.weights}
 
 
 def scales_of(query: LegQueries, found: Candidates) -> dict[Leg, Scale]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -32,7 +32,7 @@ else:
 
 __all__ = ["OF_CORPUS", "Settings"]
 
-OF_CORPUS: Final = ("depth", "fusion", "weights")
+OF_CORPUS: Final = ("depth", "depths", "fusion", "weights")
 """What a corpus's own `triptych.toml` may set. No more: a folder may come from a stranger, and must not say
 which server is sent the documents and the key."""
 
@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """Hits of a search."""
     depth: int = Field(default=50, ge=1)
     """Candidates that each leg contributes before fusion."""
+    depths: dict[Leg, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Depth of single legs; legs not named have `depth`."""
     fusion: str = "calibrated"
     weights: dict[Leg, float] = Field(default_factory=dict)
     """Weight per leg; legs not named weigh 1."""

@@ -7,9 +7,8 @@ from click.testing import CliRunner
 
 from rag.cli import cli
 
-MEASURED = {
-    f"{name} {p}" for name in ("one leg", "one leg, retrieved", "fused", "fused with filter") for p in ("p50", "p95")
-}
+JOBS = ("one leg", "one leg, retrieved", "fused", "fused with filter", "fused with filter, folded")
+MEASURED = {f"{name} {p}" for name in JOBS for p in ("p50", "p95")}
 
 
 @pytest.mark.parametrize(

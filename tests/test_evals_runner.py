@@ -157,7 +157,8 @@ def test_a_run_that_answers_no_query_of_the_task_is_refused(folder, tmp_path):
 
 def test_eval_run_writes_a_record_and_prints_the_contract(folder, tmp_path):
     arguments = ["eval", "run", folder, "--task", "words", "--json", "--record", tmp_path / "run.json", "--sample", "3",
-                 "--measures", "P@5,AP", "--slice", "hard", "--depth", "20", "--cache", tmp_path / "kept"]  # fmt: skip
+                 "--measures", "P@5,AP", "--slice", "hard", "--depth", "20",
+                 "--depths", "image=3", "--cache", tmp_path / "kept"]  # fmt: skip
     done = CliRunner().invoke(cli, [str(argument) for argument in arguments])
     assert done.exit_code == 0, done.output
     printed = json.loads(done.stdout)
@@ -165,7 +166,7 @@ def test_eval_run_writes_a_record_and_prints_the_contract(folder, tmp_path):
     record = RunRecord.load(tmp_path / "run.json")
     assert (printed["queries"], list(printed["metrics"])) == (3, ["P@5", "AP"])
     assert record.metrics == printed["metrics"]
-    assert (record.settings["depth"], record.settings["sample"]) == (20, 3)
+    assert (record.settings["depth"], record.settings["depths"], record.settings["sample"]) == (20, {"image": 3}, 3)
     assert (tmp_path / "kept" / FILE).is_file()
 
 

@@ -14,6 +14,8 @@ from rag.corpus import Corpus
 from rag.encoders.fake import COLOURS, fake_encoder
 from rag.errors import InputError
 from rag.question import Question, Term
+from rag.ranking import Collapse
+from rag.store import Candidates
 
 WORDS = ["red", "blue", "green", "boat", "beach", "people", "sunset", "stone"]
 
@@ -246,6 +248,55 @@ def test_a_threshold_leaves_out_what_is_not_likely_and_keeps_the_rest_in_order(c
 
 def test_a_question_about_something_else_has_no_confident_hit(corpus):
     assert corpus.search("quarterly revenue", threshold=0.5) == []
+
+
+def test_each_leg_gives_as_many_candidates_as_its_depth(corpus):
+    retriever = corpus.as_retriever(k=1, depth=3, depths={"text": 2, "lexical": 1})
+    found = retriever.candidates(retriever.encode(Question("a beach with people")))
+    assert {leg: len(named) for leg, named in found.ranked.items()} == {
+        "image": 3,
+        "caption": 2,  # as many as there are
+        "text": 2,
+        "lexical": 1,
+    }
+
+
+def test_a_leg_whose_depth_is_named_is_not_deepened_for_more_hits(corpus):
+    hits = corpus.as_retriever(k=8, depths={"text": 1, "lexical": 1}, weights={"image": 0, "caption": 0}).retrieve(
+        "sea"
+    )
+    assert len(hits) <= 2
+
+
+@pytest.mark.parametrize("depths", [{"text": 0}, {"text": 1.5}, {"texts": 5}])
+def test_depths_that_mean_nothing_are_refused(corpus, depths):
+    with pytest.raises(InputError, match="depths"):
+        corpus.as_retriever(depths=depths)
+
+
+class FoldsAll(Collapse):
+    steady = False
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 20])
+def test_folding_the_head_gives_the_hits_of_folding_all(corpus, k):
+    """Forty passages of five texts: the head is looked at further until it holds enough that differ."""
+    corpus.add_nodes([node(text, number) for number in range(8) for text in WORDS[3:]])
+    head, whole = (
+        FusionRetriever(corpus.store, corpus.encoder, similarity_top_k=k, stages=[stage()]).search(Question("a boat"))
+        for stage in (Collapse, FoldsAll)
+    )
+    assert [hit.node_id for hit in head] == [hit.node_id for hit in whole]
+    assert [hit.score for hit in head] == pytest.approx([hit.score for hit in whole])
+
+
+def test_a_search_that_folds_reads_the_head_of_the_candidates_alone(corpus, monkeypatch):
+    corpus.add_nodes([node(f"stone {number}") for number in range(100)])
+    read = []
+    load = Candidates.load
+    monkeypatch.setattr(Candidates, "load", lambda self, ids: read.append(list(ids)) or load(self, read[-1]))
+    assert len(corpus.search("stone", k=4)) == 4
+    assert [len(ids) for ids in read] == [12]
 
 
 def test_confidence_rises_with_the_score(corpus):

@@ -81,7 +81,7 @@ def test_the_file_in_the_folder_of_a_corpus_counts_least(tmp_path, monkeypatch):
 
 def test_the_file_of_a_corpus_cannot_say_where_documents_and_keys_are_sent(tmp_path):
     (tmp_path / "triptych.toml").write_text('llm_base_url = "http://elsewhere"\n')
-    with pytest.raises(InputError, match=r"llm_base_url.*depth, fusion, weights"):
+    with pytest.raises(InputError, match=r"llm_base_url.*depth, depths, fusion, weights"):
         Settings.load(corpus=tmp_path)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rag.bench.synthetic import FILTER, Synthetic
 from rag.errors import InputError
 from rag.question import Question
+from rag.ranking import Collapse
 from rag.retriever import FusionRetriever
 from rag.schema import DENSE_LEGS, LEXICAL, Leg
 from rag.store import NamedVectorStore, parse_filter
@@ -71,6 +72,7 @@ def _measure(store: NamedVectorStore, vectors: Mapping[str, NDArray[np.float32]]
     known, condition = cast(Any, _Known(vectors)), parse_filter(FILTER)
     filtered = FusionRetriever(store, known, similarity_top_k=K, depth=DEPTH, filters=condition)
     fused = FusionRetriever(store, known, similarity_top_k=K, depth=DEPTH)
+    folded = FusionRetriever(store, known, similarity_top_k=K, depth=DEPTH, filters=condition, stages=[Collapse()])
     only = {"image": 0.0, "caption": 0.0, LEXICAL: 0.0}
     alone = FusionRetriever(store, known, similarity_top_k=K, depth=DEPTH, weights=only)
     stages: dict[str, list[float]] = {"search": [], "complete": [], "rank": []}
@@ -91,6 +93,7 @@ def _measure(store: NamedVectorStore, vectors: Mapping[str, NDArray[np.float32]]
         "one leg, retrieved": lambda words: alone.search(Question(words)),
         "fused": lambda words: fused.search(Question(words)),
         "fused with filter": lambda words: filtered.search(Question(words)),
+        "fused with filter, folded": lambda words: folded.search(Question(words)),
     }
     recall = _recall(store, vectors, filtered, known)
     for job in (*jobs.values(), staged):

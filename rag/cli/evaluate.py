@@ -10,6 +10,7 @@ import click
 from rag.cli.options import (
     Failure,
     Progress,
+    depths_option,
     fusion_option,
     json_option,
     open_corpus,
@@ -64,6 +65,7 @@ def evaluate() -> None:
 @measures_option
 @slice_option
 @click.option("--depth", type=click.IntRange(min=1), help="Candidates that each leg contributes [50].")
+@depths_option
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Ask only N of the queries.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
 @click.option(

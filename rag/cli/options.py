@@ -96,21 +96,30 @@ def pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...])
     return pairs
 
 
-def weights_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dict[str, float]:
+def _legs_of(number: Callable[[str], float], value: str | None) -> dict[str, float]:
     """Parse image=1,caption=0.5."""
-    weights: dict[str, float] = {}
+    found: dict[str, float] = {}
     for part in (value or "").split(","):
-        name, _, number = part.partition("=")
+        name, _, text = part.partition("=")
         try:
             if part.strip():
-                weights[name.strip()] = float(number)
+                found[name.strip()] = number(text)
         except ValueError as exc:
             raise click.BadParameter(f"{part!r} is not LEG=NUMBER") from exc
-    return weights
+    return found
 
 
 weights_option = click.option(
-    "--weights", callback=weights_of, metavar="LEG=N,…", help="As in image=1,caption=1,text=1,lexical=1"
+    "--weights",
+    callback=lambda _ctx, _param, value: _legs_of(float, value),
+    metavar="LEG=N,…",
+    help="As in image=1,caption=1,text=1,lexical=1",
+)
+depths_option = click.option(
+    "--depths",
+    callback=lambda _ctx, _param, value: _legs_of(int, value),
+    metavar="LEG=N,…",
+    help="Candidates of single legs, as in text=100,image=20",
 )
 pictures_option = click.option(
     "--pictures",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from llama_index.core.schema import MetadataMode
 
@@ -22,9 +23,11 @@ class Collapse:
     (`image_sha256`) or their hashes (`image_phash`) differ in at most `bits` bits. A picture without a hash is compared
     by its file alone: vectors are no substitute, for the nearest pictures of an encoder are like, not the same.
     Each is compared with those kept, never with those folded, so that no chain of small steps joins two ends, and
-    collapsing twice changes nothing. Scores stay as they are.
+    collapsing twice changes nothing. Scores stay as they are. Reading every candidate would cost more than the search,
+    so `similar` lists those in the head of the ranking.
     """
 
+    steady: ClassVar[bool] = True
     bits: int = NEAR_BITS
 
     def __call__(self, ranking: Sequence[FusedNode], question: Question) -> list[FusedNode]:

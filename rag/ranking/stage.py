@@ -12,10 +12,14 @@ __all__ = ["Stage"]
 
 
 class Stage(Protocol):
-    """A step after fusion: a ranking in, a ranking out. Pure but for what it was made with."""
+    """A step after fusion: a ranking in, a ranking out. Pure but for what it was made with.
+
+    A stage with a true attribute `steady` promises that what follows the head of a ranking decides nothing about the
+    hits that the head gives: it is shown the head alone where that is enough. Any other is shown every candidate.
+    """
 
     def __call__(self, ranking: Sequence[FusedNode], question: Question) -> list[FusedNode]:
-        """Rank anew, leave out or adjust. `ranking` holds every candidate, best first; it is cut afterwards.
+        """Rank anew, leave out or adjust. `ranking` is best first, and holds more than is shown; it is cut afterwards.
 
         The scores of what is returned fall, and each is still the sum of its contributions and adjustments.
         """

@@ -6,60 +6,25 @@ log); what was acknowledged survives `kill -9`. Only the methods the store uses 
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import qdrant_edge as edge
 from qdrant_client import models
 from qdrant_client.http.models import QueryResponse
 
 from rag.errors import StoreError, StoreLocked
-from rag.store.edge_convert import (
-    from_vector,
-    is_twin,
-    to_filter,
-    to_params,
-    to_selector,
-    to_vector,
-    twin_path,
-    with_twins,
-    without_twins,
-)
+from rag.store.edge_convert import point_id, to_filter, to_selector, to_vector, twin_path, with_twins
+from rag.store.edge_requests import all_scored, query_request, stored
+from rag.store.edge_schema import config_of, indexes_of, params_of, told_schema
 from rag.store.room import RESERVE, require_room, size_on_disk
 
 T = TypeVar("T")
-
-_DISTANCES = {
-    models.Distance.COSINE: edge.Distance.Cosine,
-    models.Distance.DOT: edge.Distance.Dot,
-    models.Distance.EUCLID: edge.Distance.Euclid,
-    models.Distance.MANHATTAN: edge.Distance.Manhattan,
-}
-_SCHEMA_TYPES = {
-    "keyword": edge.PayloadSchemaType.Keyword,
-    "integer": edge.PayloadSchemaType.Integer,
-    "float": edge.PayloadSchemaType.Float,
-    "bool": edge.PayloadSchemaType.Bool,
-    "datetime": edge.PayloadSchemaType.Datetime,
-    "text": edge.PayloadSchemaType.Text,
-    "uuid": edge.PayloadSchemaType.Uuid,
-}
-_INDEXES = {
-    "keyword": edge.KeywordIndexParams,
-    "integer": edge.IntegerIndexParams,
-    "float": edge.FloatIndexParams,
-    "bool": edge.BoolIndexParams,
-    "datetime": edge.DatetimeIndexParams,
-    "text": edge.TextIndexParams,
-    "uuid": edge.UuidIndexParams,
-}
-_SCHEMA_TYPES_BACK = {str(native): models.PayloadSchemaType(ours) for ours, native in _SCHEMA_TYPES.items()}
 
 
 class EdgeClient:
@@ -107,20 +72,7 @@ class EdgeClient:
         folder = self._path / collection_name
         if self.collection_exists(collection_name):
             raise StoreError(f"collection {collection_name} in {self._path}", "a name that is free")
-        config = edge.EdgeConfig(
-            vectors={
-                name: edge.EdgeVectorParams(
-                    size=params.size, distance=_DISTANCES[params.distance], hnsw_config=_hnsw(params.hnsw_config)
-                )
-                for name, params in vectors_config.items()
-            },
-            sparse_vectors={
-                name: edge.EdgeSparseVectorParams(
-                    modifier=edge.Modifier.Idf if params.modifier == models.Modifier.IDF else None
-                )
-                for name, params in (sparse_vectors_config or {}).items()
-            },
-        )
+        config = config_of(vectors_config, sparse_vectors_config or {})
         with self._lock, self._told(collection_name):
             folder.mkdir(parents=True, exist_ok=True)
             self._shards[collection_name] = edge.EdgeShard.create(str(folder), config)
@@ -129,14 +81,14 @@ class EdgeClient:
     def get_collection(self, collection_name: str) -> models.CollectionInfo:
         """Vectors, payload indexes and number of points of a collection."""
         info = self._run(collection_name, lambda shard: shard.info())
-        config = edge_config(self._path / collection_name)
+        config = params_of(self._path / collection_name)
         return models.CollectionInfo.model_construct(
             status=models.CollectionStatus.GREEN,
             points_count=info.points_count,
             segments_count=info.segments_count,
             indexed_vectors_count=info.indexed_vectors_count,
             config=models.CollectionConfig.model_construct(params=config),
-            payload_schema=_told_schema(info.payload_schema),
+            payload_schema=told_schema(info.payload_schema),
         )
 
     def delete_collection(self, collection_name: str) -> bool:
@@ -190,16 +142,9 @@ class EdgeClient:
         self._update(collection_name, operation)
 
     def create_payload_index(self, collection_name: str, field_name: str, field_schema: Any, wait: bool = True) -> None:
-        """Index a payload field, and the twin that a boolean is matched by; an index of another type is replaced.
-
-        Filters read the index; the vector graphs get no further links for it, which would be built for each field
-        anew. The price is recall where a filter leaves few (docs/cost.md).
-        """
+        """Index a payload field; an index of another type is replaced."""
         kind = str(getattr(field_schema, "value", field_schema))
-        indexes = {field_name: _INDEXES[kind](enable_hnsw=False)}
-        if kind == "bool":
-            indexes[twin_path(field_name)] = _INDEXES["keyword"](enable_hnsw=False)
-        for path, index in indexes.items():
+        for path, index in indexes_of(field_name, kind).items():
             self._update(collection_name, edge.UpdateOperation.create_field_index(path, index))
 
     def delete_payload_index(self, collection_name: str, field_name: str, wait: bool = True) -> None:
@@ -225,10 +170,10 @@ class EdgeClient:
     def query_batch_points(self, collection_name: str, requests: Sequence[models.QueryRequest]) -> list[QueryResponse]:
         """Several nearest-neighbour or plain filter queries, planned as one batch."""
         filters: dict[int, edge.Filter | None] = {}
-        batch = edge.QueryBatchRequest([_query_request(request, filters) for request in requests])
+        batch = edge.QueryBatchRequest([query_request(request, filters) for request in requests])
         answers = self._run(collection_name, lambda shard: shard.query_batch(batch))
         return [
-            QueryResponse.model_construct(points=_all_scored(request, points))
+            QueryResponse.model_construct(points=all_scored(request, points))
             for request, points in zip(requests, answers, strict=True)
         ]
 
@@ -251,7 +196,7 @@ class EdgeClient:
             with_vector=to_selector(with_vectors),
         )
         records, following = self._run(collection_name, lambda shard: shard.scroll(request))
-        return [_record(record) for record in records], None if following is None else _id(following)
+        return [stored(record) for record in records], None if following is None else point_id(following)
 
     def retrieve(
         self, collection_name: str, ids: Sequence[Any], with_payload: Any = True, with_vectors: Any = False
@@ -259,7 +204,7 @@ class EdgeClient:
         """The points that exist among `ids`."""
         selectors = to_selector(with_payload), to_selector(with_vectors)
         found = self._run(collection_name, lambda shard: shard.retrieve(list(ids), *selectors))
-        return [_record(record) for record in found]
+        return [stored(record) for record in found]
 
     def count(
         self, collection_name: str, count_filter: models.Filter | None = None, exact: bool = True
@@ -309,101 +254,3 @@ class EdgeClient:
                     "wait for the other to end, or share the collection through a Qdrant server",
                 ) from exc
             raise StoreError(f"the embedded engine failed on {self._path / name}: {exc}") from exc
-
-
-def _hnsw(config: models.HnswConfigDiff | None) -> edge.HnswIndexConfig | None:
-    if config is None:
-        return None
-    return edge.HnswIndexConfig(config.m or 16, config.ef_construct or 100, config.full_scan_threshold or 10_000)
-
-
-def _told_schema(found: Mapping[str, edge.PayloadIndexInfo]) -> dict[str, models.PayloadIndexInfo]:
-    """The indexes without those of twins; a boolean counts as indexed where its twin is."""
-    kinds = {key: _SCHEMA_TYPES_BACK.get(str(index.data_type)) for key, index in found.items()}
-    return {
-        key: models.PayloadIndexInfo(data_type=kind, points=found[key].points)
-        for key, kind in kinds.items()
-        if kind and not is_twin(key) and (kind != models.PayloadSchemaType.BOOL or twin_path(key) in found)
-    }
-
-
-def edge_config(folder: Path) -> models.CollectionParams:
-    """The vectors of a shard, read from the configuration it keeps beside its data."""
-    config = json.loads((folder / "edge_config.json").read_text(encoding="utf-8"))
-    return models.CollectionParams(
-        vectors={
-            name: models.VectorParams(size=params["size"], distance=params["distance"])
-            for name, params in config.get("vectors", {}).items()
-        },
-        sparse_vectors={
-            name: models.SparseVectorParams(modifier=params.get("modifier"))
-            for name, params in config.get("sparse_vectors", {}).items()
-        },
-    )
-
-
-def _query_request(request: models.QueryRequest, filters: dict[int, edge.Filter | None]) -> edge.QueryRequest:
-    """`filters` are those converted before, by identity: the requests of a batch share a filter, and it may be long."""
-    if id(request.filter) not in filters:
-        filters[id(request.filter)] = to_filter(request.filter)
-    if isinstance(request.prefetch, list):
-        raise StoreError("several prefetches", "one, without prefetches of its own")
-    return edge.QueryRequest(
-        limit=request.limit or 10,
-        offset=request.offset,
-        prefetches=None if request.prefetch is None else [_prefetch(request.prefetch)],
-        query=_nearest(request),
-        filter=filters[id(request.filter)],
-        score_threshold=request.score_threshold,
-        params=to_params(request.params),
-        with_payload=to_selector(request.with_payload),
-        with_vector=to_selector(request.with_vector),
-    )
-
-
-def _prefetch(request: models.Prefetch) -> edge.Prefetch:
-    return edge.Prefetch(
-        limit=request.limit or 10,
-        query=_nearest(request),
-        params=to_params(request.params),
-        filter=to_filter(request.filter),
-    )
-
-
-def _nearest(request: models.QueryRequest | models.Prefetch) -> edge.Query | None:
-    query = request.query.nearest if isinstance(request.query, models.NearestQuery) else request.query
-    return None if query is None else edge.Query.Nearest(to_vector(query), using=request.using)
-
-
-def _id(point_id: Any) -> Any:
-    return point_id if isinstance(point_id, int) else str(point_id)
-
-
-class Scored(NamedTuple):
-    """What the store reads of a `models.ScoredPoint`; hundreds of these are made for a question."""
-
-    id: Any
-    score: float
-    payload: dict[str, Any] | None
-    vector: Any
-
-
-def _all_scored(request: models.QueryRequest, points: Sequence[edge.ScoredPoint]) -> list[Scored]:
-    if request.with_payload or request.with_vector:
-        return [_scored(point) for point in points]
-    return [Scored(_id(point.id), point.score, None, None) for point in points]
-
-
-def _scored(point: edge.ScoredPoint) -> Scored:
-    payload = point.payload
-    return Scored(
-        _id(point.id), point.score, None if payload is None else without_twins(payload), from_vector(point.vector)
-    )
-
-
-def _record(record: edge.Record) -> models.Record:
-    return models.Record.model_construct(
-        id=_id(record.id),
-        payload=None if record.payload is None else without_twins(record.payload),
-        vector=from_vector(record.vector),
-    )

@@ -128,7 +128,7 @@ def _condition(condition: Any) -> Any:  # noqa: PLR0911 - one return a kind of c
     if isinstance(condition, models.IsNullCondition):
         return edge.IsNullCondition(condition.is_null.key)
     if isinstance(condition, models.HasIdCondition):
-        return edge.HasIdCondition({_id(point_id) for point_id in condition.has_id})
+        return edge.HasIdCondition({point_id(one) for one in condition.has_id})
     if isinstance(condition, models.HasVectorCondition):
         return edge.HasVectorCondition(condition.has_vector)
     if isinstance(condition, models.NestedCondition):
@@ -137,8 +137,9 @@ def _condition(condition: Any) -> Any:  # noqa: PLR0911 - one return a kind of c
     raise StoreError(f"condition {type(condition).__name__}", "conditions the embedded engine knows")
 
 
-def _id(point_id: Any) -> Any:
-    return point_id if isinstance(point_id, int) else str(point_id)
+def point_id(given: Any) -> Any:
+    """A whole number as it is, anything else as text."""
+    return given if isinstance(given, int) else str(given)
 
 
 def _field_condition(condition: models.FieldCondition) -> edge.FieldCondition:

@@ -93,7 +93,8 @@ class Search:
     collection: str
     vectors: Mapping[Leg, Any]
     """Dense lists, or a sparse vector for `lexical`; None for a leg that has nothing to ask."""
-    depth: int
+    depths: Mapping[Leg, int]
+    """Candidates of each leg, and the only ones that count."""
     filter: models.Filter | None
     exact: bool
     tunable: bool
@@ -110,14 +111,14 @@ class Search:
     not be needed then."""
 
     def run(self, node_of: Callable[[Mapping[str, Any]], BaseNode], complete: bool) -> Candidates:
-        """Ask, cut at `depth`, complete. What is deleted meanwhile is left out when payloads are fetched."""
+        """Ask, cut each leg at its depth, complete. What is deleted meanwhile is left out when payloads are fetched."""
         started = time.perf_counter()
         found = _Found(self.vectors)
         cut, ceiling = self._first(found)
         searched = time.perf_counter()
         self._second(found, cut, complete)
         ranked = {
-            leg: tuple(i for i in found.best(leg, self.depth) if self.lazy or i in found.payloads)
+            leg: tuple(i for i in found.best(leg, self.depths[leg]) if self.lazy or i in found.payloads)
             for leg in self.vectors
         }
         payloads = Payloads((i for ids in ranked.values() for i in ids), found.payloads, self._fetch)
@@ -142,25 +143,26 @@ class Search:
 
         Where the search is approximate, which of many equal scores are seen is left to the engine too.
         """
-        limit = self.depth + _SLACK
         asked = self._asked()
-        requests = [self._request(leg, self.filter, limit, with_payload=self.payloads_first) for leg in asked]
+        requests = [
+            self._request(leg, self.filter, self._limit(leg), with_payload=self.payloads_first) for leg in asked
+        ]
         answers = self._batch([*requests, *self._terms()])
         take = found.name_and_describe if self.payloads_first else found.name
         cut = []
         for leg, points in zip(asked, answers, strict=False):
             take(leg, points)
-            if (self.exact or not self.tunable) and overflows(points, self.depth, limit):
+            if (self.exact or not self.tunable) and overflows(points, self.depths[leg], self._limit(leg)):
                 cut.append(leg)
         return cut, self._ceiling(answers[len(asked) :])
 
     def _second(self, found: _Found, cut: Sequence[Leg], complete: bool) -> None:
-        sure = (found.best(leg, self.depth) for leg in self.vectors if leg not in cut)
+        sure = (found.best(leg, self.depths[leg]) for leg in self.vectors if leg not in cut)
         union = list(dict.fromkeys(point_id for ids in sure for point_id in ids))
         jobs: list[tuple[Callable[[Sequence[Any]], None], models.QueryRequest]] = []
         if union and not self.payloads_first and not self.lazy:
             jobs.append((found.describe, _listed(_has_id(union), len(union), with_payload=True)))
-        wide = {leg: self._request(leg, self.filter, self.depth + _WIDER, with_payload=True) for leg in cut}
+        wide = {leg: self._request(leg, self.filter, self.depths[leg] + _WIDER, with_payload=True) for leg in cut}
         jobs += [(partial(found.name_and_describe, leg), request) for leg, request in wide.items()]
         if complete and self.lazy and LEXICAL in self.vectors and not self.payloads_first:
             silent = found.missing(LEXICAL, union)
@@ -184,8 +186,11 @@ class Search:
     def _unsettled(self, found: _Found) -> list[Leg]:
         """Legs that have not named all that could score in them."""
         exact_legs = self.vectors if self.exact or not self.tunable else {LEXICAL}
-        limit = self.depth + _SLACK
-        return [leg for leg in self._asked() if leg not in exact_legs or len(found.named[leg]) >= limit]
+        return [leg for leg in self._asked() if leg not in exact_legs or len(found.named[leg]) >= self._limit(leg)]
+
+    def _limit(self, leg: Leg) -> int:
+        """Points asked for: some more than count, so that equal scores at the end of a leg are seen."""
+        return self.depths[leg] + _SLACK
 
     def _terms(self) -> list[models.QueryRequest]:
         question = self.vectors.get(LEXICAL)

@@ -313,7 +313,7 @@ class NamedVectorStore(QdrantVectorStore):
         self,
         query: Mapping[Leg, Asked],
         *,
-        depth: int = 100,
+        depth: int | Mapping[Leg, int] = 100,
         filters: Filters = None,
         complete: bool = True,
         node_ids: Sequence[str] | None = None,
@@ -321,15 +321,17 @@ class NamedVectorStore(QdrantVectorStore):
     ) -> Candidates:
         """The `depth` best of each leg asked, and the exact score of each of them in every leg that it has.
 
+        `depth` is a number for all legs, or one for each leg asked.
         Dense legs are asked with a vector of the encoder's dimension, `lexical` with words, which may be weighted. A
         node that has `lexical` but shares no term with them scores 0. `ceiling` asks for `Candidates.lexical_ceiling`,
         in the same round trip. Raises FilterError for a filter that cannot match, InputError for a leg or depth that
         does not exist, StoreError for a vector of another shape.
         """
-        if depth < 1:
+        depths = {leg: depth if isinstance(depth, int) else depth[leg] for leg in query}
+        if any(one < 1 for one in depths.values()):
             raise InputError(f"depth {depth}", "1 or more")
-        search = self._search(query, depth, self.condition(filters, node_ids), ceiling)
-        if self._size <= depth or (not search.lazy and (len(query) == 1 or not complete)):
+        search = self._search(query, depths, self.condition(filters, node_ids), ceiling)
+        if self._size <= min(depths.values(), default=0) or (not search.lazy and (len(query) == 1 or not complete)):
             search = replace(search, payloads_first=True)
         return search.run(self._codec.node, complete)
 
@@ -339,14 +341,20 @@ class NamedVectorStore(QdrantVectorStore):
         IDF is the engine's own, over the whole collection whatever filter the question has. None where no term of
         the words is in the collection. One round trip; `candidates(…, ceiling=True)` has it without one.
         """
-        return self._search({LEXICAL: words}, 1, None, ceiling=True).ceiling()
+        return self._search({LEXICAL: words}, {LEXICAL: 1}, None, ceiling=True).ceiling()
 
-    def _search(self, query: Mapping[Leg, Asked], depth: int, condition: models.Filter | None, ceiling: bool) -> Search:
+    def _search(
+        self,
+        query: Mapping[Leg, Asked],
+        depths: Mapping[Leg, int],
+        condition: models.Filter | None,
+        ceiling: bool,
+    ) -> Search:
         return Search(
             client=self._collection.client,
             collection=self.collection_name,
             vectors={leg: self._asked(leg, asked) for leg, asked in query.items()},
-            depth=depth,
+            depths=depths,
             filter=condition,
             exact=self.is_exact,
             tunable=self.engine_kind != "memory",
