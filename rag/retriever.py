@@ -167,7 +167,7 @@ class FusionRetriever(BaseRetriever):
 
 def scales_of(query: LegQueries, found: Candidates) -> dict[Leg, Scale]:
     """How the scores of each leg count, now that the ceiling of the words is known."""
-    return {**query.scales, LEXICAL: lexical_scale(found.lexical_ceiling or 0.0)}
+    return {**query.scales, LEXICAL: lexical_scale(found.lexical_ceiling or 0.0, query.said)}
 
 
 @contextmanager
