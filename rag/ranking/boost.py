@@ -46,7 +46,10 @@ class Boost:
         """Raise what satisfies the expression."""
         name = f"boost: {self.expr}"
         return _sorted(
-            [hit.adjusted(name, self.amount) if matches(self.expr, self.fields_of(hit.node)) else hit for hit in ranking]
+            [
+                hit.adjusted(name, self.amount) if matches(self.expr, self.fields_of(hit.node)) else hit
+                for hit in ranking
+            ]
         )
 
 
