@@ -108,9 +108,12 @@ def group_of(leg: Leg) -> Group:
     return "image" if leg == "image" else "text"
 
 
-def lexical_scale(ceiling: float) -> Scale:
-    """How BM25 scores count for a question whose terms allow at most `ceiling`."""
-    return Scale(0.0, LEXICAL_SCALE / ceiling if ceiling > 0 else 1.0)
+def lexical_scale(ceiling: float, share: float = 1.0) -> Scale:
+    """How BM25 scores count for a question whose terms allow at most `ceiling`, and whose words are a `share` of it.
+
+    The rest of the question, a picture say, has nothing to ask here: it counts as unrelated, 0.
+    """
+    return Scale(0.0, LEXICAL_SCALE * share / ceiling if ceiling > 0 else 1.0)
 
 
 def estimate(words: Matrix, pictures: Matrix, captions: Matrix, captioned: Matrix, points: int) -> Calibration:

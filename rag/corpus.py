@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rag.errors import EncoderError, InputError, StoreMissing
 from rag.location import COLLECTION, PICTURES, Location
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from llama_index.core.embeddings import MultiModalEmbedding
     from llama_index.core.llms import LLM
     from llama_index.core.schema import TextNode
+    from llama_index.core.vector_stores.types import MetadataFilters
     from typing_extensions import Self
 
     from ingestion.generated import Captioner, CaptionReport
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from rag.store import FilterExpr, NamedVectorStore
 
 __all__ = ["Corpus"]
+
+_WIRED: Final = frozenset({"retriever", "llm", "multi_modal_llm", "kwargs"})
+"""What a corpus gives LlamaIndex's engines itself."""
 
 
 class Corpus:
@@ -178,7 +183,7 @@ class Corpus:
         *,
         llm: str | LLM | None = None,
         model: str = "",
-        filters: str = "",
+        filters: str | MetadataFilters | None = "",
         overwrite: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> CaptionReport:
@@ -226,7 +231,7 @@ class Corpus:
         *,
         image: ImageInput | None = None,
         k: int | None = None,
-        filters: str = "",
+        filters: str | MetadataFilters | None = "",
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
@@ -237,9 +242,10 @@ class Corpus:
         """Rank passages and pictures for a question in words, as a picture, or both: at most `k` hits, best first.
 
         `terms` are further parts of the question with weights of their own, which may be negative, or the ids of stored
-        nodes ("more like this"). `threshold` leaves out hits of lower confidence. `ranking` says what happens after
-        fusion; without it what the settings say (near-duplicates are collapsed). Raises InputError for an empty
-        question, FilterError for a filter that cannot match, PictureError for a picture that cannot be opened.
+        nodes ("more like this"). `filters` is an expression of the filter language, or LlamaIndex's `MetadataFilters`.
+        `threshold` leaves out hits of lower confidence. `ranking` says what happens after fusion; without it what the
+        settings say (near-duplicates are collapsed). Raises InputError for an empty question, FilterError for a filter
+        that cannot match, PictureError for a picture that cannot be opened.
         """
         from rag.question import Question
         from rag.ranking import RankingOptions, to_hits
@@ -263,7 +269,7 @@ class Corpus:
         *,
         image: str | Path | None = None,
         k: int | None = None,
-        filters: str = "",
+        filters: str | MetadataFilters | None = "",
         llm: str | LLM | None = None,
         ranking: RankingOptions | None = None,
     ) -> Answer:
@@ -328,7 +334,7 @@ class Corpus:
         self,
         *,
         k: int | None = None,
-        filters: str = "",
+        filters: str | MetadataFilters | None = "",
         modality: str = "",
         weights: Mapping[str, float] | None = None,
         fusion: str | None = None,
@@ -355,30 +361,31 @@ class Corpus:
             threshold=settings.threshold if threshold is None else threshold,
         )
 
-    def as_query_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseQueryEngine:
+    def as_query_engine(self, llm: LLM | None = None, **options: Any) -> BaseQueryEngine:
         """A LlamaIndex query engine that sends passages and pictures to a multimodal LLM.
 
-        `retrieval` as in `as_retriever`; `node_postprocessors` are LlamaIndex's, or `rag.answer.neighbours.Neighbours`.
-        LlamaIndex sends pictures to chat models only; one that completes text is sent the passages and the captions.
+        `options` are those of `as_retriever` and of `RetrieverQueryEngine.from_args` (`streaming`, `response_mode`,
+        `node_postprocessors`: LlamaIndex's, or `rag.answer.neighbours.Neighbours`). LlamaIndex sends pictures to chat
+        models only; one that completes text is sent the passages and the captions. Raises InputError.
         """
         from llama_index.core.query_engine import RetrieverQueryEngine
 
         model = self._required_llm(llm)
-        postprocessors = retrieval.pop("node_postprocessors", None)
-        return RetrieverQueryEngine.from_args(
-            self.as_retriever(**retrieval),
-            llm=model,
-            multimodal=model.metadata.is_chat_model,
-            node_postprocessors=postprocessors,
-        )
+        retrieval, others = _parted(options, self.as_retriever, RetrieverQueryEngine.from_args)
+        others = {"multimodal": model.metadata.is_chat_model, **others}
+        return RetrieverQueryEngine.from_args(self.as_retriever(**retrieval), llm=model, **others)
 
-    def as_chat_engine(self, llm: LLM | None = None, **retrieval: Any) -> BaseChatEngine:
-        """A LlamaIndex chat engine that condenses the conversation and answers from passages and pictures."""
-        from llama_index.core.chat_engine import MultiModalCondensePlusContextChatEngine
+    def as_chat_engine(self, llm: LLM | None = None, **options: Any) -> BaseChatEngine:
+        """A LlamaIndex chat engine that condenses the conversation and answers from passages and pictures.
 
-        return MultiModalCondensePlusContextChatEngine.from_defaults(
-            self.as_retriever(**retrieval), multi_modal_llm=self._required_llm(llm)
-        )
+        `options` are those of `as_retriever` and of `MultiModalCondensePlusContextChatEngine.from_defaults` (`memory`,
+        `system_prompt`, `node_postprocessors`). Raises InputError.
+        """
+        from llama_index.core.chat_engine import MultiModalCondensePlusContextChatEngine as Engine
+
+        model = self._required_llm(llm)
+        retrieval, others = _parted(options, self.as_retriever, Engine.from_defaults)
+        return Engine.from_defaults(self.as_retriever(**retrieval), multi_modal_llm=model, **others)
 
     @property
     def pictures(self) -> Path:
@@ -397,13 +404,17 @@ class Corpus:
     ) -> None:
         self.close()
 
-    def _filters(self, expression: str, modality: str) -> FilterExpr | None:
+    def _filters(self, given: str | MetadataFilters | None, modality: str) -> FilterExpr | None:
         from rag.store import parse_filter
-        from rag.store.filters import And, Comparison
+        from rag.store.filters import And, Comparison, from_llama_index
 
         if modality and modality not in MODALITIES:
             raise InputError(f"modality {modality!r}", f"allowed: {', '.join(MODALITIES)}", "choose one of them")
-        parts: list[FilterExpr] = [parse_filter(expression)] if expression.strip() else []
+        parts: list[FilterExpr] = []
+        if isinstance(given, str):
+            parts += [parse_filter(given)] if given.strip() else []
+        elif given is not None:
+            parts.append(from_llama_index(given))
         if modality:
             parts.append(Comparison("modality", "=", modality))
         return And(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
@@ -460,6 +471,15 @@ class Corpus:
                 "no language model is configured", "allowed: any LlamaIndex LLM", "pass llm=… or set TRIPTYCH_LLM"
             )
         return found
+
+
+def _parted(options: Mapping[str, Any], *takers: Callable[..., Any]) -> list[dict[str, Any]]:
+    """The options that each taker names. Raises InputError for one that none does: LlamaIndex would ignore it."""
+    named = [set(inspect.signature(taker).parameters) - _WIRED for taker in takers]
+    known = set().union(*named)
+    if unknown := [name for name in options if name not in known]:
+        raise InputError(f"unknown option {unknown[0]!r}", f"allowed: {', '.join(sorted(known))}", "correct its name")
+    return [{name: value for name, value in options.items() if name in names} for names in named]
 
 
 def _load_encoder(encoder: str | MultiModalEmbedding, settings: Settings) -> ClipEncoder:

@@ -40,6 +40,8 @@ class LegQueries:
     asked: Mapping[Leg, Vector | Mapping[str, float]]
     scales: Mapping[Leg, Scale] = field(default_factory=dict)
     """Of the dense legs; that of `lexical` is known when its ceiling is."""
+    said: float = 1.0
+    """The share of what is wanted that is said in words: BM25 is relative to its ceiling, and would forget it."""
     exclude: frozenset[str] = frozenset()
     """Ids of the stored nodes that the question names: they are not among their own hits."""
 
@@ -74,7 +76,8 @@ def build(question: Question, legs: Sequence[Leg], encoder: ClipEncoder, store: 
         asked[LEXICAL] = words
     if not asked:
         raise InputError("the weights leave no leg for this question", advice="give a dense leg a weight above 0")
-    return LegQueries(asked, scales, frozenset(term.like for term in question.terms if term.like))
+    said = sum(weight for weight in words.values() if weight > 0)
+    return LegQueries(asked, scales, said, frozenset(term.like for term in question.terms if term.like))
 
 
 def _encoded(question: Question, legs: Sequence[Leg], encoder: ClipEncoder) -> list[_Meant]:

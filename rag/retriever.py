@@ -20,7 +20,7 @@ from rag.calibration import confidence, lexical_scale
 from rag.errors import InputError
 from rag.fusion import CALIBRATED, fuse, normalizers
 from rag.query import LegQueries, build
-from rag.question import Question
+from rag.question import Question, Term
 from rag.ranking import FusedNode, Stage
 from rag.schema import LEGS, LEXICAL, Leg, LegScore, Scale
 
@@ -135,8 +135,7 @@ class FusionRetriever(BaseRetriever):
         return Ranked(ranking, seconds)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        image = query_bundle.image_path
-        return list(self.search(Question(query_bundle.query_str or "", image or None)))
+        return list(self.search(asked_by(query_bundle)))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
@@ -221,9 +220,17 @@ class _Fused:
         return {leg: {id_: rank for rank, id_ in enumerate(self.found.ranked[leg], 1)} for leg in self.weights}
 
 
+def asked_by(bundle: QueryBundle) -> Question:
+    """The question of a LlamaIndex query: its words, or what a transform (HyDE, say) would have embedded instead."""
+    said = [text for text in bundle.embedding_strs if text.strip()]
+    words = bundle.query_str if bundle.query_str in said else ""
+    others = (Term(text=text) for text in said if text != words)
+    return Question(words, bundle.image_path or None, tuple(others))
+
+
 def scales_of(query: LegQueries, found: Candidates) -> dict[Leg, Scale]:
     """How the scores of each leg count, now that the ceiling of the words is known."""
-    return {**query.scales, LEXICAL: lexical_scale(found.lexical_ceiling or 0.0)}
+    return {**query.scales, LEXICAL: lexical_scale(found.lexical_ceiling or 0.0, query.said)}
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from llama_index.core.chat_engine import (
     MultiModalContextChatEngine,
 )
 from llama_index.core.evaluation import RetrieverEvaluator
+from llama_index.core.indices.query.query_transform import HyDEQueryTransform
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -34,13 +35,15 @@ from llama_index.core.query_engine import CitationQueryEngine, RetrieverQueryEng
 from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.schema import Document, ImageNode, NodeWithScore, QueryBundle, TextNode
 from llama_index.core.tools import QueryEngineTool, RetrieverTool
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 from PIL import Image
 from pydantic import PrivateAttr
 
 from rag import Corpus, FusionRetriever, NamedVectorStore
 from rag.encoders import ClipEncoder
 from rag.encoders.fake import FakeBackend, fake_encoder
-from rag.errors import PictureError
+from rag.errors import InputError, PictureError
+from rag.question import Term
 from rag.ranking import to_hits
 from tests.patience import LONG
 
@@ -137,6 +140,37 @@ def test_a_corpus_is_a_query_engine(corpus, ask):
     llm = ScriptedLLM("The red one.")
     assert str(ask(corpus.as_query_engine(llm, k=2, modality="image"), "query", "red")) == "The red one."
     assert llm.colours == [RED, BLUE]
+
+
+def test_a_corpus_hands_options_to_the_engines_and_refuses_unknown_ones(corpus):
+    llm = ScriptedLLM("The red one.")
+    streamed = corpus.as_query_engine(llm, k=2, modality="image", streaming=True).query("red")
+    assert "".join(streamed.response_gen) == "The red one."
+    assert len(streamed.source_nodes) == 2
+    corpus.as_chat_engine(llm, k=1, system_prompt="Speak like a sailor.").chat("red")
+    assert "Speak like a sailor." in llm.words
+    for make in (corpus.as_query_engine, corpus.as_chat_engine):
+        with pytest.raises(InputError, match=r"unknown option 'similarity_top'.* k, "):
+            make(llm, similarity_top=3)
+
+
+def test_a_corpus_takes_the_filters_of_llama_index(corpus):
+    pictures = MetadataFilters(filters=[MetadataFilter(key="modality", value="image")])
+    assert {hit.modality for hit in corpus.search("red flag", filters=pictures)} == {"image"}
+    assert {type(found.node) for found in corpus.as_retriever(filters=pictures).retrieve("red")} == {ImageNode}
+    assert corpus.search("red flag", filters=pictures, modality="text") == []
+    assert len(corpus.search("red flag", filters=None)) == 4
+
+
+@pytest.mark.parametrize("include_original", [True, False])
+def test_a_hypothetical_answer_asks_in_place_of_the_question(corpus, include_original):
+    """As with LlamaIndex's own retrievers; beside the question, if it is asked to."""
+    retriever = corpus.as_retriever(modality="text")
+    transform = HyDEQueryTransform(llm=ScriptedLLM("The blue boat brings coal."), include_original=include_original)
+    asked = [found.score for found in retriever.retrieve(transform("red flag"))]
+    terms = [Term(text="The blue boat brings coal."), *([Term(text="red flag")] if include_original else [])]
+    assert asked == pytest.approx([hit.score for hit in corpus.search(terms=terms, modality="text")], abs=1e-6)
+    assert asked != [found.score for found in retriever.retrieve("red flag")]
 
 
 def test_a_citation_query_engine_numbers_passages_and_pictures(corpus, ask):

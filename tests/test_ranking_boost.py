@@ -5,8 +5,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llama_index.core.schema import TextNode
+from llama_index.core.schema import ImageNode, TextNode
+from PIL import Image
 
+from rag import Corpus
+from rag.encoders.fake import fake_encoder
 from rag.errors import FilterError, InputError
 from rag.ranking import Boost, RankingOptions, Recency
 from rag.ranking.boost import parse_boost, parse_recency
@@ -21,11 +24,15 @@ def no_judge(name):
     raise AssertionError(name)
 
 
+def fields_of(found):
+    return {**found.metadata, "modality": "image" if isinstance(found, ImageNode) else "text"}
+
+
 @given(rankings(), st.floats(-5, 5))
 def test_a_boost_adds_its_amount_where_the_filter_holds_and_nowhere_else(ranking, amount):
     """Same nodes, exact amounts, told by the expression."""
     expr = parse_filter('modality = image and (page >= 2 or source contains "1")')
-    boosted = Boost(expr, amount)(ranking, ASKED)
+    boosted = Boost(expr, amount, fields_of)(ranking, ASKED)
     require_explained(boosted)
     assert sorted(ids(boosted)) == sorted(ids(ranking))
     before = {hit.node_id: hit for hit in ranking}
@@ -39,7 +46,7 @@ def test_a_boost_adds_its_amount_where_the_filter_holds_and_nowhere_else(ranking
 def test_equal_scores_keep_the_order_they_came_in():
     """A boost that makes two equal does not swap them."""
     ranking = [node(1, 2.0), node(2, 1.0, picture=True)]
-    assert ids(Boost(parse_filter("modality = image"), 1.0)(ranking, ASKED)) == ids(ranking)
+    assert ids(Boost(parse_filter("modality = image"), 1.0, fields_of)(ranking, ASKED)) == ids(ranking)
 
 
 @given(st.floats(0, 5000), st.floats(0.1, 900))
@@ -119,3 +126,17 @@ def test_a_boost_by_date_compares_dates():
         [stage] = RankingOptions(boosts=("published >= 2025-01-01: 5",)).stages(store, 10, no_judge)
     ranking = [node(4, 2.0, published="2024-01-01"), node(5, 1.0, published="2025-01-01")]
     assert ids(stage(ranking, ASKED)) == [identity(5), identity(4)]
+
+
+def test_a_boost_holds_where_a_filter_on_the_same_field_does(tmp_path):
+    """Of every field there is, those among them that the store adds to a node's own metadata."""
+    (tmp_path / "page.md").write_text("# Flags\n\nA red flag.\n\n![a red flag](red.png)\n")
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
+    with Corpus.open(tmp_path / "corpus", encoder=fake_encoder(), qdrant=":memory:") as corpus:
+        corpus.ingest(tmp_path / "page.md", metadata={"year": 2024})
+        [picture] = corpus.search("flag", filters="image_uri exists")
+        stored = corpus.store.fields_of(corpus.store.get_nodes([picture.id])[0])["image_uri"]
+        for test in (*(f"{field} exists" for field in corpus.store.fields()), f'image_uri = "{stored}"', "year = 2024"):
+            found = {hit.id for hit in corpus.search("flag", filters=test)}
+            boosted = corpus.search("flag", ranking=RankingOptions(boosts=(f"{test}: 1",)))
+            assert {hit.id for hit in boosted if hit.adjustments} == found, test

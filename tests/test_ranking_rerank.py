@@ -93,15 +93,28 @@ class WithNeighbour(BaseNodePostprocessor):
 
 @given(rankings(), st.none() | st.integers(1, 12))
 def test_any_postprocessor_decides_order_and_choice(ranking, depth):
-    """Reversed, reordered or cut by LlamaIndex, scores fall and are explained; nothing is mutated."""
+    """Reversed, reordered or cut by LlamaIndex, scores fall and are explained; nothing is mutated. What it was not
+    shown follows where it has left out nothing."""
     before = [hit.model_copy() for hit in ranking]
     for postprocessor in (Reversed(), LongContextReorder(), SimilarityPostprocessor(similarity_cutoff=0.5)):
         done = Postprocess(postprocessor, depth)(ranking, ASKED)
         require_explained(done)
         given_in = [NodeWithScore(node=hit.node, score=hit.score) for hit in ranking[:depth]]
         wanted = ids(postprocessor.postprocess_nodes(given_in))
-        assert ids(done) == wanted + (ids(ranking[depth:]) if depth else [])
+        assert ids(done) == wanted + (ids(ranking[depth:]) if depth and len(wanted) == len(given_in) else [])
     assert ranking == before
+
+
+def test_what_is_below_a_cutoff_does_not_come_back_from_below_the_depth():
+    ranking = [node(1, 3.0), node(2, 2.0), node(3, 1.0)]
+    assert ids(Postprocess(SimilarityPostprocessor(similarity_cutoff=2.5), 2)(ranking, ASKED)) == [identity(1)]
+
+
+@pytest.mark.parametrize("numbers", [[1.0], [1.0, 2.0, 3.0], [1.0, float("nan")]])
+def test_a_judge_that_does_not_judge_each_text_is_refused_in_one_line(numbers):
+    ranking = [node(1, 2.0, text="one"), node(2, 1.0, text="two")]
+    with pytest.raises(InputError, match="finite number for each text"):
+        Rerank(lambda question, texts: numbers)(ranking, ASKED)
 
 
 def test_what_a_postprocessor_adds_is_told():

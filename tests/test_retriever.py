@@ -116,6 +116,21 @@ def test_words_and_a_picture_have_a_say_each_by_their_weights(corpus, tmp_path):
     assert picture_first[0].caption == ""
 
 
+@pytest.mark.parametrize("weight", [0.01, 0.5, 3.0])
+def test_each_leg_scores_the_weighted_mean_of_what_the_terms_score_in_it(corpus, tmp_path, weight):
+    """`lexical` too, where a picture scores 0."""
+    Image.new("RGB", (9, 9), COLOURS["green"]).save(tmp_path / "question.png")
+    question = tmp_path / "question.png"
+    both = corpus.search(terms=[Term(text="sea", weight=weight), Term(image=question)])
+    words = {hit.id: hit.legs for hit in corpus.search("sea")}
+    seen = {hit.id: hit.legs for hit in corpus.search(image=question)}
+    for hit in both:
+        for leg, score in hit.legs.items():
+            of_words = words[hit.id][leg].normalized
+            of_picture = seen[hit.id][leg].normalized if leg in seen[hit.id] else 0.0
+            assert score.normalized == pytest.approx((weight * of_words + of_picture) / (weight + 1), abs=1e-4)
+
+
 def test_weights_of_all_terms_times_a_number_change_nothing(corpus):
     once = corpus.search(terms=[Term(text="beach"), Term(text="people", weight=-0.5)])
     twice = corpus.search(terms=[Term(text="beach", weight=2), Term(text="people", weight=-1)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from llama_index.core.schema import BaseNode
 
 from rag.errors import InputError
 from rag.question import Question
@@ -14,7 +16,10 @@ from rag.ranking.fused import FusedNode
 from rag.store.filters import FilterExpr, matches, parse_filter
 from rag.store.values import parse_instant
 
-__all__ = ["Boost", "Recency", "parse_boost", "parse_recency"]
+__all__ = ["Boost", "FieldsOf", "Recency", "parse_boost", "parse_recency"]
+
+FieldsOf: TypeAlias = Callable[[BaseNode], Mapping[str, Any]]
+"""The fields of a stored node, as `NamedVectorStore.fields_of` gives them."""
 
 _DAY: Final = timedelta(days=1)
 _BOOST: Final = "as in --boost 'modality = image: 0.5'"
@@ -25,13 +30,14 @@ _RECENCY: Final = "as in --recency 30, --recency 30=0.5 or --recency published:3
 class Boost:
     """Add `amount` (in units of the score, negative to lower) to every hit that satisfies an expression.
 
-    The expression is one of the filter language, evaluated on what the point's payload holds. Told as the adjustment
-    `boost: EXPR`. Every candidate is looked at, not only the first `k`. Raises InputError for an amount that is not
-    finite.
+    The expression is one of the filter language, evaluated on what `fields_of` says that a filter would see. Told as
+    the adjustment `boost: EXPR`. Every candidate is looked at, not only the first `k`. Raises InputError for an amount
+    that is not finite.
     """
 
     expr: FilterExpr
     amount: float
+    fields_of: FieldsOf
 
     def __post_init__(self) -> None:
         _require_finite(self.amount, _BOOST)
@@ -40,7 +46,10 @@ class Boost:
         """Raise what satisfies the expression."""
         name = f"boost: {self.expr}"
         return _sorted(
-            [hit.adjusted(name, self.amount) if matches(self.expr, _payload(hit)) else hit for hit in ranking]
+            [
+                hit.adjusted(name, self.amount) if matches(self.expr, self.fields_of(hit.node)) else hit
+                for hit in ranking
+            ]
         )
 
 
@@ -107,14 +116,6 @@ def _amount(text: str, given: str, advice: str) -> float:
 def _require_finite(amount: float, advice: str) -> None:
     if not isfinite(amount):
         raise InputError(f"a boost of {amount}", "allowed: finite numbers", advice)
-
-
-def _payload(hit: FusedNode) -> dict[str, Any]:
-    """What a filter on the point would see: the node's metadata and what the store adds to it."""
-    added: dict[str, Any] = {"modality": "image" if hit.picture else "text"}
-    if hit.node.ref_doc_id:
-        added["doc_id"] = hit.node.ref_doc_id
-    return {**hit.node.metadata, **added}
 
 
 def _sorted(ranking: list[FusedNode]) -> list[FusedNode]:

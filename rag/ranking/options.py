@@ -72,7 +72,7 @@ class RankingOptions:
             stages.append(Rerank(found, self.rerank_depth))
         for text in self.boosts:
             expr, amount = parse_boost(text)
-            stages.append(Boost(_checked(expr, store), amount))
+            stages.append(Boost(_checked(expr, store), amount, store.fields_of))
         if self.recency:
             recency = parse_recency(self.recency, datetime.now(timezone.utc))
             _require_dates(recency.field, store)

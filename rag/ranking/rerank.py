@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
@@ -31,7 +32,8 @@ class Rerank:
     A hit's words are `words_of`; equal ones are judged once. The judge decides the order, not the scale: the hits
     exchange their scores, so that a score keeps its unit, and the adjustment `rerank` is what each won or lost. A
     picture without words cannot be judged, and keeps its place and score, as does what lies below `depth`; so does
-    everything where the question has no words. Raises InputError for a depth below 1.
+    everything where the question has no words. Raises InputError for a depth below 1, and for a judge that does not
+    say one finite number a text.
     """
 
     judge: Judge
@@ -49,7 +51,7 @@ class Rerank:
         if len(places) < 2:
             return list(ranking)
         distinct = list(dict.fromkeys(texts[place] for place in places))
-        worth = dict(zip(distinct, self.judge(asked, distinct), strict=True))
+        worth = dict(zip(distinct, self._judged(asked, distinct), strict=True))
         order = sorted(places, key=lambda place: -worth[texts[place]])
         judged = in_slots([ranking[place] for place in order], "rerank")
         reranked = list(ranking)
@@ -57,14 +59,27 @@ class Rerank:
             reranked[place] = hit
         return reranked
 
+    def _judged(self, asked: str, texts: Sequence[str]) -> Sequence[float]:
+        numbers = self.judge(asked, texts)
+        if len(numbers) != len(texts) or not all(isfinite(number) for number in numbers):
+            raise InputError(
+                f"a reranker that says {len(numbers)} numbers of {len(texts)} texts"
+                if len(numbers) != len(texts)
+                else "a reranker that says a number that is not finite",
+                "allowed: a finite number for each text",
+                "correct the function",
+            )
+        return numbers
+
 
 @dataclass(frozen=True)
 class Postprocess:
     """Any LlamaIndex node postprocessor as a stage, over the first `depth` hits; all of them where it is None.
 
-    Its order and its choice count, and what it changes in a node is kept. Scores are handed out anew as in `Rerank`;
-    what it adds (neighbours, say) has the score of the hit before it. Both are told under the postprocessor's class
-    name.
+    Its order and its choice count, and what it changes in a node is kept. Where it leaves hits out, what it was not
+    shown goes too: below a cutoff, or behind the best three, nothing worse may follow. Scores are handed out anew as in
+    `Rerank`; what it adds (neighbours, say) has the score of the hit before it. Both are told under the postprocessor's
+    class name.
     """
 
     postprocessor: BaseNodePostprocessor
@@ -86,8 +101,9 @@ class Postprocess:
             before = done[-1].total if done else top
             added = FusedNode(node=one.node, score=before, adjustments={name: before})
             done.append(next(ours) if id_ in known else added)
-        rest = [] if self.depth is None else [hit for hit in ranking[self.depth :] if hit.node_id not in returned]
-        return done + rest
+        chose = any(one.node.node_id not in returned for one in given)
+        rest = [] if chose or self.depth is None else ranking[self.depth :]
+        return done + [hit for hit in rest if hit.node_id not in returned]
 
 
 def asked_of(question: Question) -> str:

@@ -249,7 +249,7 @@ class EdgeClient:
         except Exception as exc:  # the binding raises bare Exception for all that goes wrong in the engine
             if "WouldBlock" in str(exc):
                 raise StoreLocked(
-                    f"{self._path / name} is in use by another process",
+                    f"{self._path / name} is in use by another process, or opened twice in this one",
                     "one process at a time",
                     "wait for the other to end, or share the collection through a Qdrant server",
                 ) from exc

@@ -61,25 +61,23 @@ class Codec:
         """The payload of a node that has `legs`. Raises StoreError for bytes or numbers that cannot be stored."""
         content = node.model_dump(mode="json", exclude={"embedding", "text_embedding", "image"})
         content["embedding"] = None
-        image = _picture_of(node)
-        if image is None and _has_bytes(node):
+        if _picture_of(node) is None and _has_bytes(node):
             raise StoreError(
                 f"picture {node.node_id} is given as bytes", "pictures as files or URLs", "write it to a file first"
             )
         if content.get("image_resource"):
             content["image_resource"]["data"] = None
-        flat = dict(content["metadata"])
-        self._relocate(content, flat)
+        flat = self._fields(node, content["metadata"])
+        self._relocate(content)
         _require_finite(node.node_id, node.metadata)
-        flat.update(modality="image" if is_picture(node) else "text")
-        if node.ref_doc_id:
-            flat["doc_id"] = node.ref_doc_id
-        if image:
-            flat["image_uri"] = self._stored(image).removeprefix(_RELATIVE)
         flat[CONTENT] = json.dumps(content, ensure_ascii=False)
         flat[TYPE] = node.class_name()
         flat[LEGS_KEY] = sorted(legs)
         return flat
+
+    def fields(self, node: BaseNode) -> dict[str, Any]:
+        """What a filter sees of a node that was stored: its metadata, and what the store adds to it."""
+        return self._fields(node, node.metadata)
 
     def node(self, payload: Mapping[str, Any]) -> BaseNode:
         """The node of a payload, with its pictures resolved against the pictures' root."""
@@ -97,17 +95,24 @@ class Codec:
             text = json.dumps(content)
         return metadata_dict_to_node({CONTENT: text, TYPE: payload[TYPE]})
 
-    def _relocate(self, content: dict[str, Any], flat: dict[str, Any]) -> None:
+    def _fields(self, node: BaseNode, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        fields = {**metadata, "modality": "image" if is_picture(node) else "text"}
+        if node.ref_doc_id:
+            fields["doc_id"] = node.ref_doc_id
+        picture = _picture_of(node) or fields.get("image_uri")
+        if isinstance(picture, str):
+            fields["image_uri"] = self._stored(picture).removeprefix(_RELATIVE)
+        return fields
+
+    def _relocate(self, content: dict[str, Any]) -> None:
         if content.get("image_path"):
             content["image_path"] = self._stored(content["image_path"])
         resource = content.get("image_resource")
         if resource and resource.get("path"):
             resource["path"] = self._stored(resource["path"])
-        named = flat.get("image_uri")
+        named = content["metadata"].get("image_uri")
         if isinstance(named, str):
-            stored = self._stored(named)
-            content["metadata"] = {**content["metadata"], "image_uri": stored}
-            flat["image_uri"] = stored.removeprefix(_RELATIVE)
+            content["metadata"] = {**content["metadata"], "image_uri": self._stored(named)}
 
     def _stored(self, picture: str) -> str:
         if self.pictures_root is None or "://" in picture:

@@ -195,6 +195,10 @@ class NamedVectorStore(QdrantVectorStore):
         """Every field a filter may name, and its type."""
         return self._collection.fields
 
+    def fields_of(self, node: BaseNode) -> dict[str, Any]:
+        """What a filter sees of a node that was found here."""
+        return self._codec.fields(node)
+
     def add(self, nodes: Sequence[BaseNode], shard_identifier: Any | None = None, **add_kwargs: Any) -> list[str]:
         """Insert nodes, or replace those with the same ids. Returns their ids in order; nothing is stored on error."""
         _refuse_shards(shard_identifier)
