@@ -3,18 +3,25 @@ masters; each format by a document made for it."""
 
 from __future__ import annotations
 
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
 import docx
+import openpyxl
+import pptx
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsmap
+from pptx.oxml import parse_xml as pptx_xml
+from pptx.oxml.ns import _nsmap as pptx_names
+from pptx.oxml.ns import nsdecls, qn
+from pptx.util import Inches
 
 from ingestion.readers import read
-from tests.document_files import png, shown, told
+from tests.document_files import png, rezipped, shown, told
 
 _WORD = " ".join(
     [
@@ -119,3 +126,137 @@ def test_the_choices_of_an_old_form_and_embedded_objects_of_word_are_told(tmp_pa
     document = read(tmp_path / "a.docx")
     assert shown(document) == [("paragraph", "May: wet"), ("paragraph", "[x] seen")]
     assert "1 embedded Excel.Sheet.12: not read" in told(document)
+
+
+# PowerPoint
+
+
+def _deck(slides: int, *, layout: int = 6) -> pptx.presentation.Presentation:
+    file = pptx.Presentation()
+    for number in range(slides):
+        slide = file.slides.add_slide(file.slide_layouts[layout])
+        slide.shapes.add_textbox(0, 0, Inches(1), Inches(1)).text_frame.text = f"Slide {number + 1} of rain"
+    return file
+
+
+def _draw(owner: pptx.slide.SlideLayout | pptx.slide.SlideMaster, picture: bytes, words: str = "") -> None:
+    """A picture and a text box, which python-pptx makes on slides alone."""
+    _, identity = owner.part.get_or_add_image_part(BytesIO(picture))
+    names = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in pptx_names.items() if prefix in "apr")
+    shape = '<p:nv{0}Pr><p:cNvPr id="90" name="x"/><p:cNv{0}Pr/><p:nvPr/></p:nv{0}Pr>'
+    blip = f'<p:blipFill><a:blip r:embed="{identity}"/></p:blipFill><p:spPr/>'
+    text = f"<p:spPr/><p:txBody><a:bodyPr/><a:p><a:r><a:t>{words}</a:t></a:r></a:p></p:txBody>"
+    owner.shapes._spTree.append(pptx_xml(f"<p:pic {names}>{shape.format('Pic')}{blip}</p:pic>"))
+    if words:
+        owner.shapes._spTree.append(pptx_xml(f"<p:sp {names}>{shape.format('Sp')}{text}</p:sp>"))
+
+
+def test_a_master_s_words_are_kept_once_and_its_logo_is_left_out_by_the_rule_for_logos(tmp_path: Path):
+    file = _deck(4)
+    _draw(file.slide_masters[0], png("red"), "Rain Ltd.")
+    file.save(str(tmp_path / "a.pptx"))
+    document = read(tmp_path / "a.pptx")
+    assert [text for _, text in shown(document)].count("Rain Ltd.") == 1
+    assert not document.pictures
+    assert document.left_out["a logo or background, on half of the pages or more"] == 1
+
+
+def test_a_layout_s_picture_is_kept_on_the_first_slide_that_shows_it(tmp_path: Path):
+    file = _deck(3)
+    _draw(file.slide_layouts[6], png("blue"))
+    _draw(file.slide_masters[0], png("red"))
+    _draw(file.slide_layouts[5], png("green"))
+    file.slide_layouts[6].element.set("showMasterSp", "0")
+    file.save(str(tmp_path / "a.pptx"))
+    document = read(tmp_path / "a.pptx")
+    assert [(picture.page, picture.name) for picture in document.pictures] == [(1, "x on slide 1")]
+    assert document.left_out["in the file, but on none of its pages"] == 2
+
+
+def test_the_picture_behind_a_slide_is_kept_and_its_page_number_is_not(tmp_path: Path):
+    file = _deck(1)
+    slide = file.slides[0]
+    _, identity = slide.part.get_or_add_image_part(BytesIO(png("blue")))
+    slide.background.fill.solid()
+    properties = slide.element.find(".//" + qn("p:bgPr"))
+    properties.insert(0, pptx_xml(f'<a:blipFill {nsdecls("a", "r")}><a:blip r:embed="{identity}"/></a:blipFill>'))
+    for kind, words in (("sldNum", "1"), ("ftr", "Rain Ltd.")):
+        box = slide.shapes.add_textbox(0, 0, Inches(1), Inches(1))
+        box.text_frame.text = words
+        box.element.find(".//" + qn("p:nvPr")).append(pptx_xml(f'<p:ph {nsdecls("p")} type="{kind}" idx="12"/>'))
+    file.save(str(tmp_path / "a.pptx"))
+    assert shown(read(tmp_path / "a.pptx")) == [
+        ("paragraph", "Slide 1 of rain"),
+        ("paragraph", "Rain Ltd."),
+        ("PICTURE", ""),
+    ]
+
+
+# Excel
+
+
+def test_links_headers_hidden_sheets_and_pictures_in_cells_of_excel_are_kept(tmp_path: Path):
+    file = openpyxl.Workbook()
+    sheet = file.active
+    sheet.title = "Rain"
+    for row in (["Source", "mm"], ["the office", 12], ["the archive", 7]):
+        sheet.append(row)
+    sheet["A2"].hyperlink = "https://example.org/rain"
+    sheet["A3"] = '=HYPERLINK("https://example.org/archive","the archive")'
+    sheet.oddHeader.left.text, sheet.oddHeader.center.text = "Rain && Wind Ltd.", "Page &P of &N"
+    hidden = file.create_sheet("Notes")
+    hidden.sheet_state = "hidden"
+    hidden.append(["kept in the dark"])
+    file.save(tmp_path / "a.xlsx")
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as package:
+        cells = package.read("xl/worksheets/sheet1.xml").replace(b"<v></v>", b"<v>the archive</v>")
+        cells = cells.replace(b"<v />", b"<v>the archive</v>").replace(b'r="A3"', b'r="A3" t="str"')
+    relation = '<Relationship Id="r1" Type="http://x/image" Target="../media/image1.png"/>'
+    document = read(
+        rezipped(
+            tmp_path / "a.xlsx",
+            {
+                "xl/worksheets/sheet1.xml": cells,
+                "xl/richData/richValueRel.xml": "<x/>",
+                "xl/richData/_rels/richValueRel.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/'
+                f'package/2006/relationships">{relation}</Relationships>',
+                "xl/media/image1.png": png("red"),
+            },
+        )
+    )
+    assert shown(document) == [
+        ("heading", "Rain"),
+        (
+            "table",
+            "Source | mm\nthe office (https://example.org/rain) | 12\nthe archive (https://example.org/archive) | 7",
+        ),
+        ("paragraph", "Rain & Wind Ltd."),
+        ("heading", "Notes"),
+        ("paragraph", "kept in the dark"),
+        ("PICTURE", ""),
+    ]
+    assert not document.left_out
+
+
+def test_a_chart_of_office_2016_is_a_table(tmp_path: Path):
+    file = docx.Document()
+    cx = "http://schemas.microsoft.com/office/drawing/2014/chartex"
+    levels = ('strDim type="cat"', ("May", "June")), ('numDim type="val"', ("12", "7.5"))
+    data = ""
+    for kind, values in levels:
+        points = "".join(f"<cx:pt idx='{at}'>{value}</cx:pt>" for at, value in enumerate(values))
+        data += f"<cx:{kind}><cx:lvl>{points}</cx:lvl></cx:{kind.split()[0]}>"
+    title = "<cx:chart><cx:title><a:p><a:r><a:t>Rain</a:t></a:r></a:p></cx:title></cx:chart>"
+    chart = Part(PackURI("/word/charts/chartEx1.xml"), "application/xml", b"", file.part.package)
+    chart._blob = (
+        f'<cx:chartSpace xmlns:cx="{cx}" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main">'
+        f'<cx:chartData><cx:data id="0">{data}</cx:data></cx:chartData>{title}</cx:chartSpace>'
+    ).encode()
+    identity = file.part.relate_to(chart, "http://x/chartEx")
+    _insert(
+        file.element.body,
+        '<w:p><w:r><mc:AlternateContent><mc:Choice Requires="cx1"><w:drawing>'
+        f'<cx:chart xmlns:cx="{cx}" r:id="{identity}"/></w:drawing></mc:Choice></mc:AlternateContent></w:r></w:p>',
+    )
+    file.save(str(tmp_path / "a.docx"))
+    assert shown(read(tmp_path / "a.docx")) == [("table", "Rain\nMay | 12\nJune | 7.5")]

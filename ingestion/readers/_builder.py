@@ -86,7 +86,7 @@ class Builder:
         added, self.items[first:] = self.items[first:], []
         for item in added:
             words = _said(item) if isinstance(item, Block) else ""
-            page_number = PAGE_NUMBER.fullmatch(words) or not any(map(str.isalpha, words))
+            page_number = PAGE_NUMBER.fullmatch(words) or not any(map(str.isalnum, words))
             if isinstance(item, Block) and (page_number or words in self._said):
                 self._repeated += 1
             else:

@@ -19,14 +19,25 @@ from ingestion.readers import _zip
 from ingestion.readers._builder import CAPTION_LABEL, Builder
 from ingestion.readers._links import address_suffix
 from ingestion.readers._numbering import Numbering
-from ingestion.readers._office import DAMAGED, A, R, add_chart, add_diagram, core_metadata, damaged, open_package
+from ingestion.readers._office import (
+    CX,
+    DAMAGED,
+    DIAGRAM,
+    A,
+    R,
+    add_chart,
+    add_diagram,
+    add_newer_chart,
+    core_metadata,
+    damaged,
+    open_package,
+)
 from ingestion.readers._omml import M, latex
 from ingestion.readers._tables import add_table
 from ingestion.readers._word import (
     BREAKS,
     CHART,
     CHECKBOX,
-    DIAGRAM,
     OLE,
     SKIPPED,
     TEXTPATH,
@@ -41,6 +52,8 @@ from ingestion.readers._word import (
 )
 
 _TABLE_LABEL: Final = re.compile(r"tab(?:le|elle|leau|la)?\b", re.I)
+_DRAWN: Final = {CHART: add_chart, DIAGRAM: add_diagram, f"{CX}chart": add_newer_chart}
+_PICTURES: Final = (f"{A}blip", f"{V}imagedata", *_DRAWN)
 _MAX_QUOTE: Final = 80
 """Characters of the words that a comment is about."""
 _MIME: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -196,13 +209,13 @@ class _Reader:
 
     def has_pictures(self, paragraph: Any) -> bool:
         """Whether a paragraph without text shows something."""
-        return next(descend(paragraph, f"{A}blip", f"{V}imagedata", CHART, DIAGRAM), None) is not None
+        return next(descend(paragraph, *_PICTURES), None) is not None
 
     def pictures(self, paragraph: Any) -> None:
         """Let the paragraph's pictures wait for a caption."""
-        for blip in descend(paragraph, f"{A}blip", f"{V}imagedata", CHART, DIAGRAM):
+        for blip in descend(paragraph, *_PICTURES):
             alt = alt_of(blip)
-            if blip.tag in (CHART, DIAGRAM):
+            if blip.tag in _DRAWN:
                 self.drawn(blip, alt)
                 continue
             embedded = blip.get(f"{R}embed") or blip.get(f"{R}id")
@@ -227,15 +240,15 @@ class _Reader:
 
     def drawn(self, element: Any, alt: str) -> None:
         """A chart or a diagram, which Office draws from data: its words and numbers."""
-        chart = element.tag == CHART
+        diagram = element.tag == DIAGRAM
         try:
-            part = self.part.rels[element.get(f"{R}id" if chart else f"{R}dm")].target_part
+            part = self.part.rels[element.get(f"{R}dm" if diagram else f"{R}id")].target_part
             tree = _zip.parse_xml(part.blob)
         except (KeyError, AttributeError, ValueError):
-            self.builder.lost_picture("chart" if chart else "diagram", "the file does not hold its data", alt)
+            self.builder.lost_picture("diagram" if diagram else "chart", "the file does not hold its data", alt)
             return
         self.place("")
-        (add_chart if chart else add_diagram)(self.builder, tree)
+        _DRAWN[element.tag](self.builder, tree)
         self.builder.text(one_line(alt), "caption")
 
     def table(self, table: Any) -> None:
