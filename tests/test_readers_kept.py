@@ -22,6 +22,8 @@ from pptx.util import Inches
 
 from ingestion.readers import read
 from tests.document_files import png, rezipped, shown, told
+from tests.test_readers_epub import book
+from tests.test_readers_odf import package, text_document
 
 _WORD = " ".join(
     [
@@ -260,3 +262,60 @@ def test_a_chart_of_office_2016_is_a_table(tmp_path: Path):
     )
     file.save(str(tmp_path / "a.docx"))
     assert shown(read(tmp_path / "a.docx")) == [("table", "Rain\nMay | 12\nJune | 7.5")]
+
+
+# OpenDocument
+
+
+def test_first_headers_their_tables_and_pictures_and_the_notes_of_tables_are_kept(tmp_path: Path):
+    cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
+    noted = "May<text:note><text:note-body><text:p>A note in a table.</text:p></text:note-body></text:note>"
+    remark = "<office:annotation><dc:creator>Ann</dc:creator><text:p>Really?</text:p></office:annotation>"
+    body = f"""<text:p>Text{remark}</text:p><table:table><table:table-row>{cell.format(noted)}{cell.format("12")}
+</table:table-row></table:table>"""
+    frame = '<draw:frame><draw:image xlink:href="Pictures/a.png"/></draw:frame>'
+    margins = f"""<style:header><text:p>Annual report</text:p></style:header><style:header-first><table:table>
+<table:table-row>{cell.format("Rain Ltd.")}{cell.format("Weather")}</table:table-row></table:table></style:header-first>
+<style:footer-left><text:p>Page 2 of 7{frame}</text:p></style:footer-left>"""
+    document = read(text_document(tmp_path / "a.odt", body, office_styles=margins, Pictures__a_png=png("red")))
+    assert shown(document) == [
+        ("paragraph", "Text"),
+        ("table", "May | 12"),
+        ("notes", "A note in a table."),
+        ("notes", "Comment by Ann: Really?"),
+        ("paragraph", "Annual report"),
+        ("table", "Rain Ltd. | Weather"),
+        ("PICTURE", ""),
+    ]
+    assert "1 line of headers and footers" in told(document)
+
+
+def test_what_a_master_of_slides_draws_and_comments_on_slides_and_cells_are_kept(tmp_path: Path):
+    remark = "<office:annotation><dc:creator>Ann</dc:creator><text:p>Really?</text:p></office:annotation>"
+    box = "<draw:frame{}><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>"
+    slide = f'<draw:page draw:master-page-name="M">{remark}{box.format("", "It rained.")}</draw:page>'
+    master = f"""<style:master-page style:name="M">{box.format(' presentation:class="title"', "Click here")}
+{box.format("", "Rain Ltd.")}</style:master-page>"""
+    kept = [("paragraph", "It rained."), ("notes", "Comment by Ann: Really?"), ("paragraph", "Rain Ltd.")]
+    path = package(tmp_path / "a.odp", "presentation", slide, office_styles=master)
+    assert shown(read(path)) == kept
+    link = '<text:a xlink:href="https://example.org/rain">the office</text:a>'
+    cells = f"<table:table-cell><text:p>{link}</text:p>{remark}</table:table-cell>"
+    sheet = f'<table:table table:name="Rain"><table:table-row>{cells}</table:table-row></table:table>'
+    assert shown(read(package(tmp_path / "a.ods", "spreadsheet", sheet)))[1:] == [
+        ("paragraph", "the office (https://example.org/rain)"),
+        ("notes", "Comment by Ann on “the office”: Really?"),
+    ]
+
+
+# Books
+
+
+def test_the_notes_of_a_book_that_readers_show_on_demand_are_kept(tmp_path: Path):
+    page = '<p>Text</p><aside epub:type="footnote" hidden="">A foot.</aside><p hidden="">Nothing.</p>'
+    with zipfile.ZipFile(book(tmp_path / "a.epub")) as package:
+        second = package.read("OPS/text/two.xhtml").replace(b"<h1>", page.encode() + b"<h1>")
+    document = read(rezipped(tmp_path / "a.epub", {"OPS/text/two.xhtml": second}))
+    words = [text for _, text in shown(document)]
+    assert "A foot." in words
+    assert "Nothing." not in words

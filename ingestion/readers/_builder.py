@@ -7,8 +7,7 @@ import binascii
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,11 +23,6 @@ CAPTION_LABEL: Final = re.compile(
     r"(?:fig(?:ure|\.)?|abb(?:ildung|\.)?|photo|plate|chart|image|diagram|map)\s*\.?\s*\d[\w.\-–]*", re.I
 )
 """How a caption begins where nothing but its words marks it as one."""
-PAGE_NUMBER: Final = re.compile(
-    r"[-–—\s|·]*(?:(?:page|seite|p\.)\s*)?(?:\d{1,5}(?:[-–.]\d{1,4})?|[ivxlc]{1,7})(?:\s*(?:/|of|von)\s*\d+)?[-–—\s|·]*",
-    re.I,
-)
-"""A line that says nothing but which page it stands on."""
 
 MAX_LINKED_BYTES: Final = 256 * 2**20
 
@@ -43,8 +37,6 @@ class Builder:
         self.page: int | None = None
         self._headings: list[tuple[int, str]] = []
         self._junk: Counter[str] = Counter()
-        self._said: set[str] = set()
-        self._heard = self._repeated = 0
         self._known: dict[bytes, tuple[bytes, PictureInfo]] = {}
 
     @property
@@ -75,24 +67,6 @@ class Builder:
             text = text.lstrip()
         if text:
             self.items.append(Block(text, self.section, self.page, kind))
-
-    @contextmanager
-    def furniture(self) -> Iterator[None]:
-        """What is added within the block stands on many pages: headers, footers, masters. Of its words those stay that
-        the document did not say before; page numbers and what repeats are counted. Pictures stay."""
-        self._said.update(_said(item) for item in self.items[self._heard :] if isinstance(item, Block))
-        first = len(self.items)
-        yield
-        added, self.items[first:] = self.items[first:], []
-        for item in added:
-            words = _said(item) if isinstance(item, Block) else ""
-            page_number = PAGE_NUMBER.fullmatch(words) or not any(map(str.isalnum, words))
-            if isinstance(item, Block) and (page_number or words in self._said):
-                self._repeated += 1
-            else:
-                self.items.append(item)
-                self._said.add(words)
-        self._heard = len(self.items)
 
     def omit(self, what: str, reason: str) -> None:
         """Note something that could not be kept."""
@@ -156,9 +130,6 @@ class Builder:
 
     def document(self, title: str, mime: str, metadata: Mapping[str, Any] | None = None) -> ParsedDocument:
         """The finished document."""
-        if self._repeated:
-            lines = f"{self._repeated} line{'s' if self._repeated > 1 else ''} of headers and footers"
-            self.omit(lines, "page numbers, or words that the document has elsewhere")
         for reason, count in self._junk.items():
             self.omit(f"{count} picture{'s' if count > 1 else ''}", reason)
         return ParsedDocument(
@@ -166,10 +137,6 @@ class Builder:
             left_out=dict(self._junk),
             linked=tuple(dict.fromkeys(self.linked)),
         )
-
-
-def _said(block: Block) -> str:
-    return one_line(block.text).casefold()
 
 
 def data_uri(uri: str) -> bytes:

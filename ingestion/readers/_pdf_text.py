@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from ingestion.document import BlockKind, one_line
-from ingestion.readers._builder import PAGE_NUMBER
+from ingestion.readers._furniture import PAGE_NUMBER
 from ingestion.readers._pdf_layout import Line
 from ingestion.readers._pdf_parts import Box, around
 

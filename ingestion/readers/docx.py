@@ -17,6 +17,7 @@ from typing import Any, Final
 from ingestion.document import BlockKind, ParsedDocument, one_line
 from ingestion.readers import _zip
 from ingestion.readers._builder import CAPTION_LABEL, Builder
+from ingestion.readers._furniture import Furniture
 from ingestion.readers._links import address_suffix
 from ingestion.readers._numbering import Numbering
 from ingestion.readers._office import (
@@ -114,11 +115,12 @@ class _Reader:
         for kind in ("footnotes", "endnotes"):
             self.notes(kind)
         self.comments()
+        furniture = Furniture(self.builder)
         for kind in ("header", "footer"):
             for tree in self.trees(kind):
-                with self.builder.furniture():
-                    self.builder.leave_sections()
+                with furniture.added():
                     self.whole(tree)
+        furniture.finish()
         objects = Counter(one_line(one.get("ProgID", "")) for one in self.package.element.body.iter(OLE))
         for kind, number in objects.items():
             self.builder.omit(f"{number} embedded {kind or 'object'}", "not read; its preview is kept as a picture")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from ingestion.document import ParsedDocument, Picture, one_line, tidy
-from ingestion.junk import LOGO, is_logo
+from ingestion.document import ParsedDocument, one_line, tidy
 from ingestion.readers import _zip
 from ingestion.readers._builder import Builder
+from ingestion.readers._furniture import Furniture
 from ingestion.readers._links import address_suffix
 from ingestion.readers._office import (
     CX,
@@ -44,7 +43,7 @@ def read(path: Path, root: Path) -> ParsedDocument:
     try:
         reader = _Reader(open_package(path, pptx.Presentation))
         titles = [reader.slide(slide, number) for number, slide in enumerate(reader.package.slides, 1)]
-        reader.leave_out_logos(len(titles))
+        reader.furniture.finish(len(titles))
         reader.count_unshown()
         metadata = core_metadata(reader.package.core_properties)
     except (*DAMAGED, PythonPptxError) as exc:
@@ -64,8 +63,7 @@ class _Reader:
         self.part: Any = None
         self.shown: set[str] = set()
         self.told: set[str] = set()
-        self.masters: Counter[str] = Counter()
-        self.drawn_by: dict[str, list[Picture]] = {}
+        self.furniture = Furniture(self.builder)
 
     def slide(self, slide: Any, number: int) -> str:
         """Add a slide and return its title."""
@@ -79,8 +77,7 @@ class _Reader:
         title_id = title_shape.shape_id if title else None
         for shape in slide.shapes:
             if _placeholder(shape) in _FOOTERS:
-                with self.builder.furniture():
-                    self.shape(shape)
+                self.footer(shape)
             elif shape.shape_id != title_id:
                 self.shape(shape)
         self.alternatives(slide.shapes._spTree)
@@ -94,36 +91,24 @@ class _Reader:
     def behind(self, slide: Any) -> None:
         """What layout and master draw on the slide: its words where they are new, its pictures on the first slide that
         shows them. Their placeholders are only shown while someone edits."""
-        self.builder.leave_sections()
         layout = slide.slide_layout
-        for owner, hidden in ((layout, slide), (layout.slide_master, layout)):
-            if hidden.element.get("showMasterSp") in ("0", "false"):
+        for owner, below in ((layout, slide), (layout.slide_master, layout)):
+            if below.element.get("showMasterSp") in ("0", "false"):
                 break
             name = str(owner.part.partname)
-            self.masters[name] += 1
-            if self.masters[name] > 1:
+            if not self.furniture.is_new(name):
                 continue
-            self.part, first = owner.part, len(self.builder.items)
-            with self.builder.furniture():
+            self.part = owner.part
+            with self.furniture.added(name):
                 for shape in owner.shapes:
                     if not _placeholder(shape):
                         self.shape(shape)
                 self.background(owner)
-            added = self.builder.items[first:]
-            self.drawn_by[name] = [item for item in added if isinstance(item, Picture) and not item.words]
 
     def background(self, owner: Any) -> None:
         """The picture behind a slide, a layout or a master."""
         for blip in owner.element.iterfind(f"{_P}cSld/{_P}bg//{A}blip[@{R}embed]"):
             self.embedded(blip, f"behind slide {self.builder.page}", "")
-
-    def leave_out_logos(self, slides: int) -> None:
-        """Leave out what masters draw on half of the slides, by the rule for every format: `ingestion.junk`."""
-        logos = [one for name, on in self.masters.items() if is_logo(on, slides) for one in self.drawn_by.get(name, ())]
-        for _ in logos:
-            self.builder.junk(LOGO)
-        gone = set(map(id, logos))
-        self.builder.items = [item for item in self.builder.items if id(item) not in gone]
 
     def shape(self, shape: Any) -> None:
         """Add one shape, and those in it where it is a group."""
@@ -140,6 +125,13 @@ class _Reader:
             self.frame(shape)
             if shape.element.find(_BLIP) is not None:
                 self.picture(shape)
+
+    def footer(self, shape: Any) -> None:
+        """A date, a number or a line at the foot of the slide."""
+        section = self.builder.section
+        with self.furniture.added():
+            self.shape(shape)
+        self.builder.heading("".join(section), 1, keep=False)
 
     def frame(self, shape: Any) -> None:
         """A text frame: indented or numbered paragraphs, and those of a body with several, are a list."""

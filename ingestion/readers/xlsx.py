@@ -21,6 +21,7 @@ from ingestion.document import ParsedDocument, Picture, one_line
 from ingestion.readers import _zip
 from ingestion.readers._builder import Builder
 from ingestion.readers._excel import addresses, margins, with_addresses
+from ingestion.readers._furniture import Furniture
 from ingestion.readers._office import (
     CX,
     DAMAGED,
@@ -58,8 +59,13 @@ def read(path: Path, root: Path) -> ParsedDocument:
             with ExitStack() as open_files:
                 archive, book = open_package(path, partial(_opened, open_files))
                 told: set[str] = set()
+                furniture = Furniture(builder)
                 for name, part in _sheets(archive):
                     _sheet(name, part, book, archive, builder, told)
+                    with furniture.added():
+                        for words in margins(_raw(archive, part)):
+                            builder.text(words)
+                furniture.finish()
                 _in_cells(archive, builder)
                 _zip.count_unshown(archive, {item.name for item in builder.items if isinstance(item, Picture)}, builder)
             metadata = core_metadata(book.properties)
@@ -90,7 +96,7 @@ def _sheet(name: str, part: str, book: Any, archive: zipfile.ZipFile, builder: B
     )
     if name in book.sheetnames and hasattr(sheet := book[name], "iter_rows"):
         sheet.reset_dimensions()
-        raw = archive.read(part) if archive.getinfo(part).file_size <= _zip.MAX_XML else b""
+        raw = _raw(archive, part)
         cells = (list(map(_shown, row)) for row in sheet.iter_rows(values_only=True))
         rows = with_addresses(_filled(cells, _merged(raw)), addresses(raw, _targets(archive, part)), told)
         for row, add in add_regions(rows, f"sheet {name}", builder):
@@ -99,17 +105,18 @@ def _sheet(name: str, part: str, book: Any, archive: zipfile.ZipFile, builder: B
             add()
         if missing := len(_NO_RESULT.findall(raw)):
             builder.omit(f"{missing} formulas of sheet {name}", "the file holds no result for them")
-        with builder.furniture():
-            for words in margins(raw):
-                builder.text(words)
     for _, element, drawing in drawings:
         _drawing(archive, element, drawing, builder)
     _notes(archive, related, builder)
 
 
+def _raw(archive: zipfile.ZipFile, part: str) -> bytes:
+    """The XML of a sheet as it stands; nothing where it is too large to be looked through."""
+    return archive.read(part) if archive.getinfo(part).file_size <= _zip.MAX_XML else b""
+
+
 def _in_cells(archive: zipfile.ZipFile, builder: Builder) -> None:
     """Pictures that lie in cells, not over them; which cell shows them is told in two different ways."""
-    builder.leave_sections()
     for part in ("xl/richData/richValueRel.xml", "xl/cellimages.xml"):
         for kind, target in _related(archive, part):
             if kind == "image":
