@@ -10,6 +10,7 @@ from pathlib import Path
 import docx
 import openpyxl
 import pptx
+import pytest
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part
@@ -19,7 +20,9 @@ from pptx.oxml import parse_xml as pptx_xml
 from pptx.oxml.ns import _nsmap as pptx_names
 from pptx.oxml.ns import nsdecls, qn
 from pptx.util import Inches
+from reportlab.pdfgen.canvas import Canvas
 
+from ingestion.document import ParsedDocument
 from ingestion.readers import read
 from tests.document_files import png, rezipped, shown, told
 from tests.test_readers_epub import book
@@ -319,3 +322,67 @@ def test_the_notes_of_a_book_that_readers_show_on_demand_are_kept(tmp_path: Path
     words = [text for _, text in shown(document)]
     assert "A foot." in words
     assert "Nothing." not in words
+
+
+# PDF
+
+
+@pytest.fixture
+def canvas(tmp_path: Path) -> Canvas:
+    made = Canvas(str(tmp_path / "a.pdf"))
+    made.setFont("Courier", 10)
+    return made
+
+
+def _read(canvas: Canvas) -> ParsedDocument:
+    canvas.save()
+    return read(Path(canvas._filename))
+
+
+def test_what_was_filled_into_a_form_stands_beside_its_labels(canvas: Canvas):
+    form = canvas.acroForm
+    rows = ("Name:", "Weather:", "Towns:", "Wet:", "Dry:", "Wind:", "Key:")
+    for number, label in enumerate(rows):
+        canvas.drawString(72, 750 - 60 * number, label)
+    form.textfield(name="name", value="Ann Example", x=150, y=745, width=200, height=20)
+    form.choice(name="weather", value="rain", options=["hail", "rain"], x=150, y=685, height=20)
+    form.listbox(name="towns", value="Ulm", options=["Bonn", "Ulm"], x=150, y=610, width=99, height=50)
+    form.checkbox(name="wet", checked=True, x=150, y=565)
+    form.checkbox(name="dry", checked=False, x=150, y=505)
+    form.radio(name="wind", value="weak", selected=False, x=150, y=445)
+    form.radio(name="wind", value="strong", selected=True, x=180, y=445)
+    form.textfield(name="key", value="secret", x=150, y=385, fieldFlags="password")
+    words = " ".join(text for _, text in shown(_read(canvas)))
+    assert (
+        " ".join(words.replace("|", " ").split())
+        == "Name: Ann Example Weather: rain Towns: Ulm Wet: [x] Dry: [ ] Wind: [ ] [x] Key:"
+    )
+
+
+def test_a_link_of_a_pdf_keeps_its_address_behind_its_label_once(canvas: Canvas):
+    canvas.drawString(72, 750, "Ask the office or the office of rain, as all those who live at the far")
+    canvas.drawString(72, 738, "end of the road do. Or see https://example.org/plain for more of all that.")
+    office = 72 + 22 * 6
+    canvas.linkURL("https://example.org/rain", (office + 4, 748, office + 5 * 6, 760))
+    for left, right, foot in ((72 + 54 * 6, 72 + 70 * 6, 748), (72, 72 + 15 * 6, 736)):
+        canvas.linkURL("https://example.org/road", (left, foot, right, foot + 11))
+    canvas.linkURL("https://example.org/plain", (72 + 27 * 6, 736, 72 + 52 * 6, 748))
+    canvas.linkURL("https://example.org/empty", (72, 100, 90, 120))
+    assert " ".join(" ".join(text for _, text in shown(_read(canvas))).split()) == (
+        "Ask the office or the office (https://example.org/rain) of rain, as all those who live at the far "
+        "end of the road (https://example.org/road) do. Or see https://example.org/plain for more of all that."
+    )
+
+
+def test_remarks_on_a_pdf_are_kept_with_the_words_they_are_about(canvas: Canvas):
+    for number, line in enumerate(("It rained for forty days.", "It was wet.", "It stopped.")):
+        canvas.drawString(72, 750 - 12 * number, line)
+    left = 72 + 10 * 6
+    canvas.highlightAnnotation(
+        "Really?", (left, 748, left + 14 * 6, 760), QuadPoints=[left, 760, left + 84, 760, left, 748, left + 84, 748]
+    )
+    canvas.textAnnotation("A note.", (300, 700, 320, 720))
+    canvas.freeTextAnnotation("written on the page", (72, 600, 200, 620))
+    kept = shown(_read(canvas))
+    assert "written on the page" in " ".join(text for _, text in kept)
+    assert kept[-2:] == [("notes", "Comment on “for forty days”: Really?"), ("notes", "Comment: A note.")]
