@@ -49,7 +49,10 @@ HOMES = {
     "ir_measures": ("evals/metrics.py",),
     "pyarrow": ("evals/formats/mteb.py",),
     "jinja2": ("evals/report.py",),
-    "pypdfium2": ("ingestion/readers/pdf.py", "ingestion/readers/_pdf_page.py", "ingestion/readers/_pdf_pictures.py"),
+    "pypdfium2": (
+        "ingestion/readers/pdf.py",
+        *(f"ingestion/readers/_pdf_{part}.py" for part in ("page", "pictures", "annots")),
+    ),
     "docx": ("ingestion/readers/docx.py",),
     "pptx": ("ingestion/readers/pptx.py",),
     "openpyxl": ("ingestion/readers/xlsx.py",),

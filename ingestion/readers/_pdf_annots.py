@@ -59,7 +59,7 @@ class Annotations:
     links: tuple[Link, ...] = ()
 
 
-def annotations(pdf: Any, page: Any, textpage: Any, shown: Affine) -> Annotations:
+def over_page(pdf: Any, page: Any, textpage: Any, shown: Affine) -> Annotations:
     """What lies over a page and is meant to be seen."""
     reader = _Reader(pdf, textpage, shown)
     for index in range(min(raw.FPDFPage_GetAnnotCount(page.raw), MAX_ANNOTATIONS)):

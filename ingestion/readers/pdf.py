@@ -22,7 +22,7 @@ from ingestion.document import Block, ParsedDocument, Picture, one_line
 from ingestion.junk import TINY
 from ingestion.readers import _pdf_pictures as pixels
 from ingestion.readers._builder import Builder
-from ingestion.readers._pdf_annots import annotations, with_links
+from ingestion.readers._pdf_annots import over_page, with_links
 from ingestion.readers._pdf_figures import Figure, caption_of, figures
 from ingestion.readers._pdf_layout import Line, ordered
 from ingestion.readers._pdf_page import display, objects, pieces
@@ -165,7 +165,7 @@ class _Reader:
         try:
             text = list(pieces(textpage, shown, upright_rules(lines)))
             letters = sum(len(piece.text) for piece in text)
-            over = annotations(self.pdf, page, textpage, shown)
+            over = over_page(self.pdf, page, textpage, shown)
         finally:
             textpage.close()
         text = [*with_links(text, over.links, self.told), *over.pieces]

@@ -51,7 +51,7 @@ class WebPictures:
         self._known: dict[str, Future[Fetched]] = {}
         self._failed: Counter[str] = Counter()
         self._size = 0
-        self._closed: Future[None] = Future()
+        self._closed: Future[Fetched] = Future()
 
     def __call__(self, url: str) -> Fetched:
         """The picture at `url`, waited for if another document asked for it already."""
@@ -62,14 +62,14 @@ class WebPictures:
                 folder = self._folder / str(len(self._known))
                 # A thread of its own: `close` waits for no server.
                 threading.Thread(target=self._work, args=(future, url, folder), daemon=True).start()
-        wait({future, self._closed}, return_when=FIRST_COMPLETED)
-        return future.result() if future.done() else _STOPPED
+        wait([future, self._closed], return_when=FIRST_COMPLETED)
+        return (future if future.done() else self._closed).result()
 
     def close(self) -> None:
         """Whoever waits is told that there is nothing."""
         with self._guard:
             if not self._closed.done():
-                self._closed.set_result(None)
+                self._closed.set_result(_STOPPED)
 
     def _work(self, future: Future[Fetched], url: str, folder: Path) -> None:
         got = Fetched(reason="cannot be fetched", passing=True)
