@@ -60,6 +60,7 @@ HOMES = {
     "resvg_py": ("rag/pictures/svg.py",),
     "pillow_heif": ("rag/pictures/opening.py",),
     "rapidocr": ("ingestion/ocr.py",),
+    "metafile_render": ("ingestion/readers/_emf.py",),
     "markdown_it": ("ingestion/readers/markdown.py",),
     "watchfiles": ("ingestion/watch.py",),
     "pathspec": ("ingestion/patterns.py",),

@@ -3,6 +3,8 @@ masters; each format by a document made for it."""
 
 from __future__ import annotations
 
+import struct
+import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +26,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from ingestion.document import ParsedDocument
 from ingestion.readers import read
+from rag.pictures import open_picture
 from tests.document_files import png, rezipped, shown, told
 from tests.test_readers_epub import book
 from tests.test_readers_odf import package, text_document
@@ -386,3 +389,54 @@ def test_remarks_on_a_pdf_are_kept_with_the_words_they_are_about(canvas: Canvas)
     kept = shown(_read(canvas))
     assert "written on the page" in " ".join(text for _, text in kept)
     assert kept[-2:] == [("notes", "Comment on “for forty days”: Really?"), ("notes", "Comment: A note.")]
+
+
+# Metafiles
+
+
+def _record(kind: int, body: bytes = b"") -> bytes:
+    return struct.pack("<II", kind, 8 + len(body)) + body
+
+
+def _drawing() -> bytes:
+    """An EMF file with a red bar of a hundred by two hundred pixels."""
+    bar = _record(39, struct.pack("<4I", 1, 0, 0x0000FF, 0)) + _record(37, struct.pack("<I", 1))
+    bar += _record(43, struct.pack("<4i", 40, 50, 140, 250)) + _record(14, struct.pack("<3I", 0, 16, 20))
+    head = struct.pack("<8i", 0, 0, 399, 299, 0, 0, 10583, 7937) + b" EMF"
+    head += struct.pack("<IIIHHIII", 0x10000, 88 + len(bar), 5, 2, 0, 0, 0, 0)
+    return _record(1, head + struct.pack("<4i", 1024, 768, 271, 203)) + bar
+
+
+def _with_drawing(tmp_path: Path, drawing: bytes) -> ParsedDocument:
+    file = docx.Document()
+    file.add_paragraph("Text")
+    part = Part(PackURI("/word/media/image1.emf"), "image/x-emf", drawing, file.part.package)
+    identity = file.part.relate_to(part, RELATIONSHIP_TYPE.IMAGE)
+    shape = f'<w:pict><v:shape alt="Red bar"><v:imagedata r:id="{identity}"/></v:shape></w:pict>'
+    _insert(file.element.body, f"<w:p><w:r>{shape}</w:r></w:p>")
+    file.save(str(tmp_path / "a.docx"))
+    return read(tmp_path / "a.docx")
+
+
+def test_a_drawing_of_office_is_a_picture(tmp_path: Path):
+    pytest.importorskip("metafile_render")
+    (picture,) = _with_drawing(tmp_path, _drawing()).pictures
+    image = open_picture(picture.data)
+    assert picture.alt == "Red bar"
+    assert image.getpixel((image.width // 4, image.height // 2)) == (255, 0, 0)
+    assert image.getpixel((image.width * 3 // 4, image.height // 2)) == (255, 255, 255)
+
+
+def test_a_drawing_that_cannot_be_drawn_is_named_and_keeps_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "metafile_render", None)
+    document = _with_drawing(tmp_path, _drawing())
+    assert ("caption", "Red bar") in shown(document)
+    assert 'picture word/media/image1.emf: a metafile, drawn only with the extra: pip install "triptych-rag[emf]"' in (
+        told(document)
+    )
+
+
+def test_a_damaged_drawing_is_named(tmp_path: Path):
+    pytest.importorskip("metafile_render")
+    document = _with_drawing(tmp_path, _drawing()[:120])
+    assert "picture word/media/image1.emf: a metafile that cannot be drawn" in told(document)

@@ -17,7 +17,7 @@ from ingestion import remote
 from ingestion.captions import worded
 from ingestion.document import Block, BlockKind, Item, Omission, ParsedDocument, Section, one_line, tidy
 from ingestion.picture import PictureInfo, inspect
-from ingestion.readers._emf import unwrapped
+from ingestion.readers._emf import drawn, is_metafile, unwrapped
 from rag.errors import PictureError
 
 CAPTION_LABEL: Final = re.compile(
@@ -96,7 +96,10 @@ class Builder:
         """A picture and what it is: decoded once and held once however often the document shows it."""
         digest = hashlib.sha256(data).digest()
         if digest not in self._known:
-            self._known[digest] = data, inspect(data)
+            shown, partial = drawn(data) if is_metafile(data) else (data, False)
+            if partial:
+                self.omit("parts of a metafile", "the renderer does not know how to draw them")
+            self._known[digest] = shown, inspect(shown)
         return self._known[digest]
 
     def junk(self, reason: str) -> None:
