@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -19,6 +20,12 @@ from ingestion.readers._pdf_parts import Box, Piece
 
 MAX_ANNOTATIONS: Final = 10_000
 """Of a page that are looked at."""
+MAX_LOOKED_AT: Final = 100_000_000
+"""Letters of a page, times the areas for which they are looked through: some seconds."""
+_ROW: Final = 16
+"""Points: pieces are looked up by the rows of this height that they touch."""
+_MAX_ROWS: Final = 1000
+"""200 inches, the longest page that PDF knows."""
 _WORD: Final = re.compile(r"\w*(?:[/.:@#%-]+\w+)*")
 """The rest of a word, or of an address."""
 _MAX_QUADS: Final = 20
@@ -57,18 +64,22 @@ class Annotations:
     """What is filled in or written on it, where it stands."""
     remarks: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    passed_over: int = 0
+    """How many were not looked at, because there are too many."""
 
 
 def over_page(pdf: Any, page: Any, textpage: Any, shown: Affine) -> Annotations:
     """What lies over a page and is meant to be seen."""
     reader = _Reader(pdf, textpage, shown)
-    for index in range(min(raw.FPDFPage_GetAnnotCount(page.raw), MAX_ANNOTATIONS)):
+    count = max(raw.FPDFPage_GetAnnotCount(page.raw), 0)
+    most = min(count, MAX_ANNOTATIONS, MAX_LOOKED_AT // max(textpage.count_chars(), 1))
+    for index in range(most):
         if annotation := raw.FPDFPage_GetAnnot(page.raw, index):
             try:
                 reader.take(annotation)
             finally:
                 raw.FPDFPage_CloseAnnot(annotation)
-    return Annotations(tuple(reader.pieces), tuple(reader.remarks), tuple(reader.links))
+    return Annotations(tuple(reader.pieces), tuple(reader.remarks), tuple(reader.links), count - most)
 
 
 class _Reader:
@@ -169,27 +180,32 @@ def _lines(text: str, box: Box) -> Iterator[Piece]:
 def with_links(pieces: Sequence[Piece], links: Sequence[Link], told: set[str]) -> list[Piece]:
     """The pieces, with the address of each link behind its label where that says more; `told` are those of the
     document. A label that goes on in the next line is one, with one address at its end."""
-    linked = list(pieces)
+    rows: dict[int, list[int]] = defaultdict(list)
+    for place, piece in enumerate(pieces):
+        for row in range(int(piece.box.top - 2) // _ROW, min(int(piece.box.bottom + 2) // _ROW, _MAX_ROWS) + 1):
+            rows[row].append(place)
+    suffixes: list[tuple[int, int, str]] = []
     for address, parts in groupby((link for link in links if link.label), key=lambda link: link.address):
         run = list(parts)
-        at = _covered(linked, run[-1])
-        if at is None:
-            continue
-        place, start, end = at
+        at = _covered(pieces, rows[int(run[-1].box.centre[1]) // _ROW], run[-1])
+        if at is not None:
+            place, start, end = at
+            label = " ".join([*(link.label for link in run[:-1]), pieces[place].text[start:end]])
+            suffixes.append((place, end, address_suffix(label, address, told)))
+    linked = list(pieces)
+    for place, end, suffix in sorted(suffixes, reverse=True):
         text = linked[place].text
-        label = " ".join([*(link.label for link in run[:-1]), text[start:end]])
-        if suffix := address_suffix(label, address, told):
-            linked[place] = replace(linked[place], text=f"{text[:end]}{suffix}{text[end:]}")
+        linked[place] = replace(linked[place], text=f"{text[:end]}{suffix}{text[end:]}")
     return linked
 
 
-def _covered(pieces: Sequence[Piece], link: Link) -> tuple[int, int, int] | None:
-    """The piece in which the label of a link stands, and from where to where: of several places the nearest. The areas
-    of links are drawn by hand and cut through words; a word that is touched belongs to the label."""
+def _covered(pieces: Sequence[Piece], places: Sequence[int], link: Link) -> tuple[int, int, int] | None:
+    """The piece, of those at `places`, in which the label of a link stands, and from where to where: of several the
+    nearest. The areas of links are drawn by hand and cut through words; a word that is touched belongs to the label."""
     x, y = link.box.centre
     found: list[tuple[float, int, int, int]] = []
-    for place, piece in enumerate(pieces):
-        text = piece.text
+    for place in places:
+        piece, text = pieces[place], pieces[place].text
         start = text.find(link.label) if piece.box.top - 2 <= y <= piece.box.bottom + 2 else -1
         while start >= 0:
             end = start + len(link.label)

@@ -168,6 +168,8 @@ class _Reader:
             over = over_page(self.pdf, page, textpage, shown)
         finally:
             textpage.close()
+        if over.passed_over:
+            self.builder.omit(f"{over.passed_over} links or remarks of page {number}", "more than can be looked at")
         text = [*with_links(text, over.links, self.told), *over.pieces]
         ruled = tables(lines, text, area)
         taken = {piece for table in ruled for piece in table.pieces}
