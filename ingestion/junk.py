@@ -16,7 +16,7 @@ from ingestion.document import Block, Item, Omission, ParsedDocument, Picture
 from ingestion.picture import inspect
 from rag.pictures import MAX_PIXELS, open_picture
 
-__all__ = ["ICON", "TINY", "without_junk"]
+__all__ = ["ICON", "LOGO", "TINY", "is_logo", "without_junk"]
 
 SPECK: Final = 2
 """Pixels: a picture that fits into this square is a tracking pixel or a spacer, whatever its words say."""
@@ -32,12 +32,14 @@ STRIPS: Final = 3
 STRIP_RATIO: Final = 6.0
 """So many pictures in a row, of one width, without words, each this much wider than high, are slices of one."""
 
+LOGO: Final = "a logo or background, on half of the pages or more"
+
 _REASONS: Final = {
     "speck": f"at most {SPECK}×{SPECK} pixels",
     "tiny": f"smaller than {TINY} pixels and without words",
     "flat": "of a single colour",
     "icon": f"an icon without words (at most {ICON} pixels, {REPEATED_ICON} where repeated)",
-    "logo": "a logo or background, on half of the pages or more",
+    "logo": LOGO,
     "again": "shown before in this document",
     "slice": "slices of a picture that was cut into strips, put together again",
 }
@@ -67,6 +69,11 @@ def without_junk(document: ParsedDocument) -> ParsedDocument:
         warnings=(*document.warnings, *told),
         left_out=dict(Counter(document.left_out) + counts),
     )
+
+
+def is_logo(on: int, pages: int) -> bool:
+    """Whether a picture without words that is shown on so many of the pages is a logo or a background."""
+    return pages >= LOGO_PAGES and on * 2 >= pages
 
 
 def _judge(items: Sequence[Item]) -> dict[int, str]:
@@ -101,7 +108,7 @@ def _repeated(items: Sequence[Item], places: Sequence[int], pages: int) -> dict[
     """Which of the places of one picture are left out. One with words beside it always stays."""
     bare = [index for index in places if not _picture(items[index]).words]
     on = {items[index].page for index in bare} - {None}
-    if len(bare) == len(places) and pages >= LOGO_PAGES and len(on) * 2 >= pages:
+    if len(bare) == len(places) and is_logo(len(on), pages):
         return dict.fromkeys(bare, "logo")
     first = places[:1] if len(bare) == len(places) else []
     return {index: "again" for index in bare if index not in first}

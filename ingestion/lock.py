@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 from rag.errors import StoreError, StoreLocked
 
-__all__ = ["LOCK_FILE", "one_at_a_time", "when_free"]
+__all__ = ["LOCK_FILE", "exclusive", "one_at_a_time", "when_free"]
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def when_free(attempt: Callable[[], T], root: Path, wait: float) -> T:
 
 def _take(descriptor: int, root: Path) -> None:
     try:
-        _lock(descriptor)
+        exclusive(descriptor)
     except OSError as exc:
         raise StoreLocked(f"another ingestion into {root} is under way", "one at a time", "wait until it ends") from exc
 
@@ -78,7 +78,7 @@ def _holder(root: Path) -> str:
     with suppress(OSError):
         descriptor = os.open(root / LOCK_FILE, os.O_RDWR)
         try:
-            _lock(descriptor)
+            exclusive(descriptor)
         except OSError:
             return os.read(descriptor, 20).decode("ascii", "ignore").strip()
         finally:
@@ -89,12 +89,14 @@ def _holder(root: Path) -> str:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int) -> None:
+    def exclusive(descriptor: int) -> None:
+        """Lock an open file for this process alone. Raises OSError where another holds it."""
         os.lseek(descriptor, _FAR, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
+    def exclusive(descriptor: int) -> None:
+        """Lock an open file for this process alone. Raises OSError where another holds it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

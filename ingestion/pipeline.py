@@ -30,8 +30,9 @@ from ingestion.patience import PatientStore
 from ingestion.readers import READERS, reader_name
 from ingestion.reading import Job, Reading
 from ingestion.report import Failure, IngestReport, Notice, Outcome, ProgressEvent, Skip
+from ingestion.rooms import cleared
 from ingestion.seams import Encoder, SourceState, Store
-from ingestion.sources import Access, gathered
+from ingestion.sources import Access, WebPictures, gathered, web_pictures
 from ingestion.stages import Behind, ahead
 from ingestion.tally import Progress, Settled, Tally, counted
 from ingestion.walk import INSIDE, Found, Survey
@@ -40,7 +41,7 @@ from rag.errors import InputError, PictureError
 
 __all__ = ["PIPELINE_VERSION", "Encoder", "IngestReport", "ProgressEvent", "SourceState", "Store", "ingest"]
 
-PIPELINE_VERSION: Final = "2"
+PIPELINE_VERSION: Final = "3"
 """Part of every revision: raised when readers or splitting change what comes out of an unchanged file."""
 
 FLUSH_NODES: Final = 256
@@ -88,9 +89,16 @@ def ingest(
     own = check_metadata(metadata or {})
     if ocr:
         require()
-    with gathered(paths, access or Access(), (*exclude, pictures.root), patterns, include) as found:
+    access = access or Access()
+    cleared()
+    with (
+        gathered(paths, access, (*exclude, pictures.root), patterns, include) as found,
+        web_pictures(access) as fetch,
+    ):
         patient = PatientStore(store)
-        run = _Run(encoder=encoder, store=patient, pictures=pictures, metadata=own, progress=progress, ocr=ocr)
+        run = _Run(
+            encoder=encoder, store=patient, pictures=pictures, metadata=own, progress=progress, ocr=ocr, fetch=fetch
+        )
         run.tally.total = len(found.files) + len(found.skips) + len(found.failures) + len(found.gone)
         if run.nothing(found, remove_missing):
             raise InputError(
@@ -129,9 +137,10 @@ class _Run:
         metadata: Mapping[str, Any],
         progress: Progress | None,
         ocr: bool,
+        fetch: WebPictures | None,
     ) -> None:
         self.encoder, self.store, self.pictures, self.metadata = encoder, store, pictures, metadata
-        self.ocr = ocr
+        self.ocr, self.fetch = ocr, fetch
         self.tally, self.wrote = Tally(progress), False
         self.known: Mapping[str, SourceState] = store.sources()
         self.whole: dict[str, tuple[int, int]] = {}
@@ -177,6 +186,8 @@ class _Run:
     def abandon(self, readers: Readers) -> None:
         """Wait for nobody any longer."""
         self.store.give_up()
+        if self.fetch is not None:
+            self.fetch.close()
         readers.close()
 
     def stop(self, readers: Readers) -> None:
@@ -191,20 +202,22 @@ class _Run:
         documents = [file for file in files if reader_name(file.path) != "image"]
         for kind in (documents, pictures):
             asked: deque[Found] = deque()
-            for reading in readers.read(self.jobs(kind, asked)):
+            for reading in readers.read(self.jobs(kind, asked), self.fetch):
                 yield self.prepared(asked.popleft(), reading)
 
     def jobs(self, files: Iterable[Found], asked: deque[Found]) -> Iterator[Job]:
         """A job for each file that is a source; their files are added to `asked` in the same order."""
         settings = json.dumps(
-            [PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata), self.ocr], sort_keys=True
+            [PIPELINE_VERSION, self.encoder.text_window, dict(self.metadata), self.ocr, self.fetch is not None],
+            sort_keys=True,
         )
         for file in files:
             if not file.named and file.path in self.shown:
                 self.tally.parts.append(Skip(file.source, f"part of {self.shown[file.path]}, which shows it"))
                 continue
             asked.append(file)
-            yield Job(file.path, file.root, settings, self.stored(file.source), self.ocr)
+            stored = self.stored(file.source)
+            yield Job(file.path, file.root, settings, stored, self.ocr, self.fetch is not None, file.url)
 
     def stored(self, source: str) -> str | None:
         """The revision that the store holds of a source, if it holds all of it and no picture file is lost."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Final
+from functools import partial
+from typing import IO, Final
 
 import ingestion.readers.image  # what nearly every reader needs is imported while the run still starts  # noqa: F401
 from ingestion import frames
 from ingestion.reading import Reading, carry_out
+from ingestion.remote import Fetched, Wanted
 from rag.errors import SourceError
 
 __all__ = ["OUT_OF_MEMORY", "main"]
@@ -42,11 +44,25 @@ def main(parent: int, timeout: float, memory: int) -> None:
         job = frames.load(frames.read_body(requests, length) or b"")
         _alarm(timeout + _GRACE)
         try:
-            body = _answer(carry_out(job), job.path)
+            body = _answer(carry_out(job, partial(_ask, requests, answers)), job.path)
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         _alarm(0)
         frames.write(answers, body)
+
+
+def _ask(requests: IO[bytes], answers: IO[bytes], url: str) -> Fetched:
+    """Have the run fetch a picture. An empty frame says that a question follows. The file's time stands still."""
+    left = signal.getitimer(signal.ITIMER_REAL)[0] if hasattr(signal, "getitimer") else 0.0
+    _alarm(0)
+    frames.write(answers, b"")
+    frames.write(answers, frames.dump(Wanted(url)))
+    length = frames.read_length(requests)
+    if length is None:
+        os._exit(1)
+    got: Fetched = frames.load(frames.read_body(requests, length) or b"")
+    _alarm(left)
+    return got
 
 
 def _answer(reading: Reading, path: object) -> bytes:

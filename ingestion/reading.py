@@ -14,6 +14,7 @@ from typing import Final
 from ingestion.document import ParsedDocument
 from ingestion.ocr import switched
 from ingestion.readers import linked_files, read
+from ingestion.remote import Fetch, asked
 from rag.errors import SourceError
 
 __all__ = ["Job", "Reading", "carry_out"]
@@ -37,6 +38,10 @@ class Job:
     """The revision that the store holds whole; a file that still has it is not parsed."""
     ocr: bool = False
     """Whether the words in pictures are read."""
+    fetch: bool = False
+    """Whether pictures that it shows from the web are fetched."""
+    url: str = ""
+    """Its own address, where it came from the web."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,10 @@ class Reading:
     error: SourceError | None = None
 
 
-def carry_out(job: Job) -> Reading:
-    """Read a file. The digest is taken before and after parsing: what differs is read again.
+def carry_out(job: Job, fetch: Fetch | None = None) -> Reading:
+    """Read a file, its pictures on the web by `fetch`. The digest is taken before and after parsing: what differs is
+    read again. A document one of whose pictures could not be had for now is of another revision than a whole one, so
+    that the next run reads it anew.
 
     A file that cannot be read is a Reading with its error; MemoryError is raised.
     """
@@ -63,10 +70,11 @@ def carry_out(job: Job) -> Reading:
             revision = _revision(job, links)
             if revision == job.stored:
                 return Reading(revision, links)
-            with switched(job.ocr):
+            with switched(job.ocr), asked(fetch if job.fetch else None, job.url) as asker:
                 document = read(job.path, job.root)
             if _revision(job, links) == revision:
-                return Reading(revision, links, document)
+                partly = asker is not None and asker.passing
+                return Reading(_partly(revision) if partly else revision, links, document)
     except SourceError as exc:
         if isinstance(exc.__cause__, MemoryError):
             raise exc.__cause__ from None
@@ -75,6 +83,10 @@ def carry_out(job: Job) -> Reading:
         f"{job.path} changed while it was read, {ATTEMPTS} times", advice="run again when nothing writes to it"
     )
     return Reading(links=links, error=changing)
+
+
+def _partly(revision: str) -> str:
+    return hashlib.sha256(f"{revision}, but for pictures".encode()).hexdigest()
 
 
 def _revision(job: Job, links: Sequence[Path]) -> str:

@@ -48,6 +48,11 @@ class Found:
         """
         return self.origin or self.path.as_posix()
 
+    @property
+    def url(self) -> str:
+        """Its address on the web, from which relative addresses in it are seen; empty where it has none of its own."""
+        return self.origin if self.origin.startswith(("http://", "https://")) and INSIDE not in self.origin else ""
+
     def failed(self, error: InputError) -> Failure:
         """The failure of this file, told by its source where it was read from a temporary folder."""
         if not self.origin:

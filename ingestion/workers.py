@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 from ingestion import frames
-from ingestion.reading import Job, Reading, carry_out
+from ingestion.reading import ATTEMPTS, Job, Reading, carry_out
+from ingestion.remote import MAX_PICTURES, Fetch, Wanted
 from rag.errors import SourceError
 
 __all__ = ["InProcess", "ReaderPool", "Readers", "open_readers"]
@@ -32,6 +34,12 @@ AHEAD: Final = 3
 """Files per process that are read before they are asked for, so that one slow file does not stop the others."""
 AHEAD_BYTES: Final = 256 << 20
 """What was read ahead and waits in this process; beyond it the readers keep their answers until they are asked for."""
+
+MAX_QUESTIONS: Final = 2 * ATTEMPTS * MAX_PICTURES
+"""Pictures that a process may ask for while it reads one file, by which time it has long been told that there are too
+many."""
+MAX_QUESTION: Final = 1 << 20
+"""Bytes of an address."""
 
 _OUT_OF_MEMORY: Final = 86
 """The exit status of a reader process that was refused memory."""
@@ -48,8 +56,9 @@ _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_
 class Readers(Protocol):
     """What reads files for a run."""
 
-    def read(self, jobs: Iterable[Job]) -> Iterator[Reading]:
-        """One reading for each job, in the order of the jobs; jobs are taken as they are needed."""
+    def read(self, jobs: Iterable[Job], fetch: Fetch | None = None) -> Iterator[Reading]:
+        """One reading for each job, in the order of the jobs; jobs are taken as they are needed. `fetch` gets the
+        pictures that they show from the web; it is called by many threads."""
 
     def close(self) -> None:
         """Stop at once; a `read` in progress ends."""
@@ -61,11 +70,11 @@ class InProcess:
     def warm(self) -> None:
         """Nothing to start."""
 
-    def read(self, jobs: Iterable[Job]) -> Iterator[Reading]:
+    def read(self, jobs: Iterable[Job], fetch: Fetch | None = None) -> Iterator[Reading]:
         """One reading for each job, when it is asked for."""
         for job in jobs:
             try:
-                yield carry_out(job)
+                yield carry_out(job, fetch)
             except MemoryError:
                 yield _failed(job, "needed more memory than there is")
 
@@ -109,14 +118,14 @@ class ReaderPool:
         """Start one process already, while the caller has other things to load."""
         self._idle.append(_Process(self.timeout, self.memory))
 
-    def read(self, jobs: Iterable[Job]) -> Iterator[Reading]:
+    def read(self, jobs: Iterable[Job], fetch: Fetch | None = None) -> Iterator[Reading]:
         """One reading for each job, in the order of the jobs, read ahead by all processes.
 
         Jobs are taken a few ahead of what is asked for; what waits here is bounded in number and in bytes.
         """
         waiting: deque[tuple[Job, Future[bytes | Reading]]] = deque()
         for turn, job in enumerate(jobs, start=self._room.due):
-            waiting.append((job, self._threads.submit(self._answer, job, turn)))
+            waiting.append((job, self._threads.submit(self._answer, job, turn, fetch)))
             if len(waiting) >= AHEAD * self.workers:
                 yield self._next(*waiting.popleft())
         while waiting:
@@ -158,13 +167,13 @@ class ReaderPool:
             return _failed(job, f"was read to something that is no data ({exc})")
         return reading
 
-    def _answer(self, job: Job, turn: int) -> bytes | Reading:
+    def _answer(self, job: Job, turn: int, fetch: Fetch | None) -> bytes | Reading:
         """The answer of a process, tried once more in a fresh one where a used one broke; or why there is none."""
         while True:
             process = self._take()
             fresh = not process.served
             try:
-                answer = process.ask(job, self.timeout, lambda length: self._room.enter(turn, length))
+                answer = process.ask(job, self.timeout, lambda length: self._room.enter(turn, length), fetch)
             except _Broken as broken:
                 process.bury()
                 if fresh or broken.late or self._closed:
@@ -215,22 +224,21 @@ class _Process:
             env={**os.environ, **_ONE_THREAD},
         )
 
-    def ask(self, job: Job, timeout: float, enter: Callable[[int], None]) -> bytes:
+    def ask(self, job: Job, timeout: float, enter: Callable[[int], None], fetch: Fetch | None = None) -> bytes:
         """The answer as it was sent; `enter` is called with its length and returns when there is room for it.
 
-        Raises _Broken where the process took longer than `timeout` seconds or died.
+        Raises _Broken where the process took longer than `timeout` seconds, those of `fetch` not counted, or died.
         """
-        clock = threading.Timer(timeout, self._expire)
-        clock.daemon = True
-        clock.start()
-        try:
-            frames.write(self._pipe(self._process.stdin), frames.dump(job))
-            length = frames.read_length(self._pipe(self._process.stdout))
-        except OSError:
-            length = None
-        finally:
-            clock.cancel()
-        if length is not None:
+        message, left, questions = frames.dump(job), timeout, 0
+        while True:
+            started = time.monotonic()
+            length, question = self._sent(message, left)
+            left -= time.monotonic() - started
+            if question is None or fetch is None or questions > MAX_QUESTIONS:
+                break
+            questions += 1
+            message = frames.dump(fetch(question.url))
+        if length:
             enter(length)
             body = frames.read_body(self._pipe(self._process.stdout), length)
             if body is not None:
@@ -238,7 +246,33 @@ class _Process:
                 return body
         if self._late:
             raise _Broken(f"took longer than {timeout:g} s", late=True)
+        if question is not None:
+            raise _Broken("asked for more than it may")
         raise _Broken(self._epitaph())
+
+    def _sent(self, message: bytes, seconds: float) -> tuple[int | None, Wanted | None]:
+        """The length of what the process answers to a message within so many seconds, None where it is gone; or what it
+        asks for before it answers, which an empty frame announces."""
+        clock = threading.Timer(max(seconds, 0.0), self._expire)
+        clock.daemon = True
+        clock.start()
+        try:
+            frames.write(self._pipe(self._process.stdin), message)
+            length = frames.read_length(self._pipe(self._process.stdout))
+            return length, self._question() if length == 0 else None
+        except (OSError, frames.Unreadable):
+            return None, None
+        finally:
+            clock.cancel()
+
+    def _question(self) -> Wanted:
+        """What the process asks for. Raises Unreadable where it is none."""
+        length = frames.read_length(self._pipe(self._process.stdout)) or 0
+        body = frames.read_body(self._pipe(self._process.stdout), length) if length < MAX_QUESTION else None
+        question = frames.load(body or b"")
+        if not isinstance(question, Wanted):
+            raise frames.Unreadable("not a question")
+        return question
 
     def _expire(self) -> None:
         self._late = True

@@ -123,6 +123,7 @@ class Corpus:
         include: Sequence[str] = (),
         archives: bool = False,
         allow_private: bool | None = None,
+        fetch_pictures: bool | None = None,
         wait: float = 0.0,
         readers: Readers | None = None,
         stopped: Callable[[IngestReport], None] | None = None,
@@ -132,7 +133,8 @@ class Corpus:
 
         `exclude`, `include`: patterns as in .gitignore, of what is left out and of what alone is read. `archives`:
         whether zip and tar archives are opened. `allow_private` (default: as the settings say): whether URLs may lead
-        to loopback and private addresses; never pass it on from somebody who also chooses the URL. `wait`: seconds
+        to loopback and private addresses; never pass it on from somebody who also chooses the URL. `fetch_pictures`
+        (likewise): whether pictures are fetched that documents show from the web. `wait`: seconds
         for which another ingestion into this corpus is waited for; then StoreLocked is raised. `readers` (default: as
         the settings say, closed at the end) parse the files.
         """
@@ -147,6 +149,7 @@ class Corpus:
             archives,
             settings.allow_private if allow_private is None else allow_private,
             Limits(settings.fetch_limit * 2**20, settings.fetch_timeout),
+            pictures=settings.fetch_pictures if fetch_pictures is None else fetch_pictures,
         )
 
         def named(report: IngestReport) -> IngestReport:

@@ -60,6 +60,9 @@ class InputError(TriptychError):
 class SourceError(InputError):
     """A document that cannot be read."""
 
+    passing = False
+    """Whether the same may succeed another time: a server that does not answer, or not now."""
+
 
 class SourceGone(SourceError):
     """Its server says that there is no such document (any more)."""

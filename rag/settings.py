@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     """MiB that a document from a URL or an object store may have."""
     fetch_timeout: float = Field(default=60.0, gt=0)
     """Seconds that fetching a URL may take in all."""
+    fetch_pictures: bool = False
+    """Whether pictures are fetched that documents show from the web."""
     allow_private: bool = False
     """Whether URLs may lead to loopback and private addresses."""
 

@@ -15,7 +15,7 @@ from PIL import Image, features
 
 from tests.document_files import png
 from tests.test_readers_epub import book
-from tests.test_readers_odf import _frame, _package
+from tests.test_readers_odf import _frame, package
 
 TEXT: Final = "Rain fell on the hills. " * 4
 MARKDOWN: Final = f"""---
@@ -191,12 +191,12 @@ def _odt(path: Path) -> None:
 </text:note></text:p><text:list text:style-name="L"><text:list-item><text:p>one</text:p></text:list-item></text:list>
 <text:p>{_frame("a.png", "Red")}</text:p><table:table><table:table-row table:number-rows-repeated="2">
 <table:table-cell table:number-columns-spanned="2"><text:p>a</text:p></table:table-cell></table:table-row></table:table>"""
-    _package(path, "text", body, Pictures__a_png=png())
+    package(path, "text", body, Pictures__a_png=png())
 
 
 def _odp(path: Path) -> None:
     page = f"<draw:page><draw:frame><draw:text-box><text:p>Rain</text:p></draw:text-box></draw:frame>{_frame('a.png')}"
-    _package(path, "presentation", f"{page}</draw:page>", Pictures__a_png=png())
+    package(path, "presentation", f"{page}</draw:page>", Pictures__a_png=png())
 
 
 def _pdf(path: Path) -> None:

@@ -26,7 +26,7 @@ from tests.conftest import SHARED_DATA
 from tests.document_files import png, rezipped, told, write
 from tests.patience import processor_seconds
 from tests.samples import MAKERS, samples
-from tests.test_readers_odf import _package, text_document
+from tests.test_readers_odf import package, text_document
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 40_000
@@ -94,7 +94,7 @@ def _repeated(folder: Path) -> Path:
         + "</text:p></table:table-cell>"
     )
     row = f'<table:table-row table:number-rows-repeated="300">{cell}</table:table-row>'
-    return _package(folder / "a.ods", "spreadsheet", f"<table:table>{row}</table:table>") or folder / "a.ods"
+    return package(folder / "a.ods", "spreadsheet", f"<table:table>{row}</table:table>") or folder / "a.ods"
 
 
 @pytest.mark.parametrize("make", [_spanned, _repeated])

@@ -378,7 +378,7 @@ def test_a_lost_picture_is_a_warning(quick: World):
     write(quick.folder / "a.md", "![words](https://example.org/x.png)")
     report = quick.run()
     assert [(w.what, w.reason) for w in report.warnings] == [
-        ("picture https://example.org/x.png", "remote, never fetched")
+        ("picture https://example.org/x.png", "remote, fetched only when asked: --fetch-pictures")
     ]
     assert [node.text for node in quick.nodes("a.md")] == ["words"]
 

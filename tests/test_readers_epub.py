@@ -61,7 +61,7 @@ def test_a_book_is_read_along_its_spine(tmp_path: Path):
 def test_what_the_book_does_not_hold_is_named(tmp_path: Path):
     assert told(read(book(tmp_path / "a.epub"))).splitlines() == [
         "picture ../../../../etc/passwd: the book does not hold it",
-        "picture https://example.org/x.png: remote, never fetched",
+        "picture https://example.org/x.png: remote, fetched only when asked: --fetch-pictures",
         "part gone: the book does not hold it",
     ]
 

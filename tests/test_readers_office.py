@@ -289,14 +289,6 @@ def test_pictures_in_the_old_drawing_language_keep_their_alt_text(tmp_path: Path
     assert shown(saved(file, tmp_path / "a.docx")) == [("PICTURE", "Red bars")]
 
 
-def test_comments_are_counted_not_kept(tmp_path: Path):
-    file = docx.Document()
-    file.add_comment(file.add_paragraph("Text").runs, text="Really?", author="Ann", initials="A")
-    document = saved(file, tmp_path / "a.docx")
-    assert shown(document) == [("paragraph", "Text")]
-    assert "1 comment: remarks on the text are left out" in map(str, document.warnings)
-
-
 def test_every_picture_of_a_package_is_kept_or_counted(tmp_path: Path):
     document = saved(docx.Document(), tmp_path / "a.docx")
     assert [str(warning) for warning in document.warnings] == ["1 picture: thumbnails of the document itself"]

@@ -7,16 +7,17 @@ import binascii
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
+from ingestion import remote
 from ingestion.captions import worded
 from ingestion.document import Block, BlockKind, Item, Omission, ParsedDocument, Section, one_line, tidy
 from ingestion.picture import PictureInfo, inspect
-from ingestion.readers._emf import unwrapped
+from ingestion.readers._emf import drawn, is_metafile, unwrapped
 from rag.errors import PictureError
 
 CAPTION_LABEL: Final = re.compile(
@@ -25,6 +26,9 @@ CAPTION_LABEL: Final = re.compile(
 """How a caption begins where nothing but its words marks it as one."""
 
 MAX_LINKED_BYTES: Final = 256 * 2**20
+MAX_TRIES: Final = 3
+"""Addresses of one picture that are tried."""
+REMOTE: Final = "remote, fetched only when asked: --fetch-pictures"
 
 
 class Builder:
@@ -92,7 +96,10 @@ class Builder:
         """A picture and what it is: decoded once and held once however often the document shows it."""
         digest = hashlib.sha256(data).digest()
         if digest not in self._known:
-            self._known[digest] = data, inspect(data)
+            shown, partial = drawn(data) if is_metafile(data) else (data, False)
+            if partial:
+                self.omit("parts of a metafile", "the renderer does not know how to draw them")
+            self._known[digest] = shown, inspect(shown)
         return self._known[digest]
 
     def junk(self, reason: str) -> None:
@@ -105,7 +112,8 @@ class Builder:
         self.text("\n".join(dict.fromkeys(filter(None, (one_line(caption), one_line(alt))))), "caption")
 
     def linked_picture(self, src: str, base: Path, root: Path, alt: str = "", caption: str = "") -> None:
-        """Add the picture that `src` points to: a data: URI or a file under `root`. Nothing is ever fetched."""
+        """Add the picture that `src` points to: a data: URI or a file under `root`; what lies on the web only where it
+        is asked for (`ingestion.remote`)."""
         if src[:5].lower() == "data:":
             try:
                 data = data_uri(src)
@@ -116,7 +124,7 @@ class Builder:
             return
         found = resolve_link(src, base, root)
         if isinstance(found, str):
-            self.lost_picture(src, found, alt, caption)
+            self.remote_picture([src], found, alt, caption)
             return
         try:
             if found.stat().st_size > MAX_LINKED_BYTES:
@@ -127,6 +135,19 @@ class Builder:
             return
         self.linked.append(found)
         self.picture(data, src, alt, caption)
+
+    def remote_picture(self, sources: Sequence[str], reason: str, alt: str = "", caption: str = "") -> None:
+        """Add the first picture among `sources` that can be fetched; where none is asked for, it is lost for
+        `reason`."""
+        src = sources[-1] if sources else ""
+        for place, source in enumerate(sources[:MAX_TRIES]):
+            if (got := remote.fetched(source)) is None:
+                continue
+            if got.path is not None:
+                self.picture(got.path.read_bytes(), source, alt, caption)
+                return
+            src, reason = (source, got.reason) if place == 0 else (src, reason)
+        self.lost_picture(src, reason, alt, caption)
 
     def document(self, title: str, mime: str, metadata: Mapping[str, Any] | None = None) -> ParsedDocument:
         """The finished document."""
@@ -165,7 +186,7 @@ def resolve_link(src: str, base: Path, root: Path) -> Path | str:
     except ValueError:
         return "the address is malformed"
     if parts.scheme in ("http", "https", "ftp") or src.startswith("//"):
-        return "remote, never fetched"
+        return REMOTE
     if parts.scheme not in ("", "file") and len(parts.scheme) > 1:
         return f"addresses of the kind {parts.scheme}: are not read"
     # A file may really be called "a?b.png" or "50%.png": the name as written comes first.

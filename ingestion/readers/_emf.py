@@ -1,7 +1,7 @@
-"""Metafiles that are only the wrapping of a bitmap, as screenshots pasted into Office are.
+"""Metafiles, in which Office keeps drawings: those that only wrap a bitmap, as pasted screenshots do, are that bitmap;
+others are drawn by metafile-render (extra `[emf]`).
 
-Drawing a metafile needs Windows or a large program; taking the one bitmap out of it needs neither.
-Source: [MS-EMF], 2.3.1 (records that hold bitmaps) and 2.2.9 (header).
+Source: [MS-EMF], 2.3.1 (records that hold bitmaps) and 2.2.9 (header); [MS-WMF], 2.3.2.
 """
 
 from __future__ import annotations
@@ -9,6 +9,12 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from rag.errors import PictureError
+
+DPI: Final = 150
+"""Dots per inch at which a drawing is drawn: labels can be read, and a page takes a quarter of a second."""
+_WMF: Final = (b"\xd7\xcd\xc6\x9a", b"\x01\x00\x09\x00\x00\x03")
+"""How Windows metafiles begin, with and without a size of their own."""
 _HEADER: Final = 1
 _STRETCHDIBITS: Final = 81
 _PLACES: Final = {_STRETCHDIBITS: 48, 76: 84, 77: 84}
@@ -35,6 +41,27 @@ def unwrapped(data: bytes) -> bytes:
         drawn += kind in _DRAWS and kind != 43  # SETPOLYFILLMODE and its like draw nothing
         offset += size
     return bitmap if bitmap and drawn == 1 else data
+
+
+def is_metafile(data: bytes) -> bool:
+    """Whether the bytes are an EMF or WMF drawing."""
+    return data[40:44] == b" EMF" or data.startswith(_WMF)
+
+
+def drawn(data: bytes) -> tuple[bytes, bool]:
+    """A metafile as a PNG picture, and whether parts of it are missing.
+
+    Raises PictureError where it cannot be drawn, or the extra is not installed.
+    """
+    try:
+        from metafile_render import MetafileError, render_metafile
+    except ImportError as exc:
+        raise PictureError('a metafile, drawn only with the extra: pip install "triptych-rag[emf]"') from exc
+    try:
+        result = render_metafile(data, dpi=DPI)
+    except MetafileError as exc:
+        raise PictureError(f"a metafile that cannot be drawn ({exc})") from exc
+    return result.data, result.partial
 
 
 def _bitmap(record: bytes, place: int) -> bytes:

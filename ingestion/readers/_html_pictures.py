@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from bs4 import BeautifulSoup, Tag
 
+from ingestion import remote
 from ingestion.document import one_line
 from ingestion.readers._builder import Builder, resolve_link
 
@@ -34,7 +35,13 @@ def local(builder: Builder, base: Path, root: Path) -> Show:
 
 
 def _show_local(builder: Builder, base: Path, root: Path, sources: Sequence[str], alt: str, caption: str) -> None:
-    builder.linked_picture(_first_local(sources, base, root)[0], base, root, alt, caption)
+    src, path = _first_local(sources, base, root)
+    here = path is not None or src[:5].lower() == "data:" or not remote.wanted()
+    web = [] if here else [one for one in sources if remote.address(one)]
+    if web:
+        builder.remote_picture(web, "", alt, caption)
+    else:
+        builder.linked_picture(src, base, root, alt, caption)
 
 
 def _first_local(sources: Sequence[str], base: Path, root: Path) -> tuple[str, Path | None]:

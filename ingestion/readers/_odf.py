@@ -69,11 +69,11 @@ def rows_of(table: Any) -> Iterator[tuple[int, Iterator[Any]]]:
             yield from rows_of(child)
 
 
-def sheet_rows_of(sheet: Any) -> Iterator[list[str]]:
+def sheet_rows_of(sheet: Any, told: set[str]) -> Iterator[list[str]]:
     for times, cells in rows_of(sheet):
         row: list[str] = []
         for cell in cells:
-            text = cell_of(cell)
+            text = cell_of(cell, told)
             # A cell without words is repeated to the edge of the sheet.
             row += [text] * min(count_of(cell, "number-columns-repeated", _MAX_COLUMNS), _MAX_COLUMNS - len(row))
         while row and not row[-1]:
@@ -91,6 +91,35 @@ def span_of(cell: Any, name: str) -> int:
     return count_of(cell, f"number-{name}-spanned", MAX_SPREAD)
 
 
-def cell_of(cell: Any) -> str:
-    """The words of a cell, those of a table within it among them."""
-    return one_line(" ".join(text_of(p) for p in cell.iter(f"{TEXT}p", f"{TEXT}h")))
+def cell_of(cell: Any, told: set[str] | None = None) -> str:
+    """The words of a cell, those of a table within it among them; notes and remarks are not."""
+    return one_line(" ".join(text_of(p, told) for p in _paragraphs(cell)))
+
+
+def _paragraphs(element: Any) -> Iterator[Any]:
+    for child in element:
+        if child.tag in (f"{TEXT}p", f"{TEXT}h"):
+            yield child
+        if child.tag not in SKIPPED:
+            yield from _paragraphs(child)
+
+
+def comment_of(annotation: Any) -> str:
+    """What a comment says, with who said it and, on a cell of a sheet, what the cell says."""
+    cell = annotation.getparent()
+    about = f" on “{cell_of(cell)}”" if cell is not None and cell.tag == f"{TABLE}table-cell" and cell_of(cell) else ""
+    author = one_line(annotation.findtext(f"{DC}creator") or "")
+    words = "\n".join(filter(None, (one_line(text_of(p)) for p in annotation.iter(f"{TEXT}p"))))
+    return f"Comment{author and f' by {author}'}{about}: {words}" if words else ""
+
+
+def margins_of(styles: Any | None) -> Iterator[Any]:
+    """The headers and footers of the page styles, those of first and left pages too."""
+    names = (f"{STYLE}{kind}{which}" for kind in ("header", "footer") for which in ("", "-left", "-first"))
+    yield from styles.iter(*names) if styles is not None else ()
+
+
+def masters_of(styles: Any | None) -> dict[str, Any]:
+    """The master pages by name."""
+    found = styles.iter(f"{STYLE}master-page") if styles is not None else ()
+    return {master.get(f"{STYLE}name", ""): master for master in found}

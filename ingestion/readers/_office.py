@@ -26,6 +26,9 @@ DAMAGED: Final = (
 
 A: Final = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 C: Final = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+CX: Final = "{http://schemas.microsoft.com/office/drawing/2014/chartex}"
+"""The charts of Office 2016: waterfalls, funnels, histograms, maps and their like."""
+DIAGRAM: Final = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
 R: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _STRICT: Final = b"http://purl.oclc.org/ooxml/"
 _MAX_POINTS: Final = 2000
@@ -102,6 +105,25 @@ def add_chart(builder: Builder, space: Any) -> None:
     told = " – ".join(filter(None, (title, axes)))
     kind = ", ".join(dict.fromkeys(kinds))
     add_table(builder, rows, f"{told} ({kind})" if told and kind else told or kind)
+
+
+def add_newer_chart(builder: Builder, space: Any) -> None:
+    """A chart of Office 2016 as a table, likewise. `space`: the root of its part ([MS-ODRAWXML], 2.24.3)."""
+    title = one_line("".join(t.text or "" for t in space.iterfind(f"{CX}chart/{CX}title//{A}t")))
+    for data in space.iterfind(f"{CX}chartData/{CX}data"):
+        columns = []
+        for dimension in (one for one in data if one.tag in (f"{CX}strDim", f"{CX}numDim")):
+            levels = [_newer_points(level) for level in dimension.iterfind(f"{CX}lvl")]
+            columns += [levels[0]] if dimension.tag == f"{CX}numDim" and levels else levels[::-1]
+        indexes = sorted({index for column in columns for index in column})
+        add_table(builder, [[column.get(index, "") for column in columns] for index in indexes], title)
+        title = ""
+    builder.text(title, "caption")
+
+
+def _newer_points(level: Any) -> dict[int, str]:
+    points = ((point.get("idx", ""), point.text or "") for point in level.iterfind(f"{CX}pt"))
+    return dict(sorted((int(index), _number(text)) for index, text in points if index.isdigit())[:_MAX_POINTS])
 
 
 def _points(source: Any | None) -> dict[int, str]:

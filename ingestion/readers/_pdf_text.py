@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from ingestion.document import BlockKind, one_line
+from ingestion.readers._furniture import PAGE_NUMBER
 from ingestion.readers._pdf_layout import Line
 from ingestion.readers._pdf_parts import Box, around
 
@@ -36,10 +37,6 @@ _OUTERMOST: Final = 4
 """Lines from the page's edge among which running heads are."""
 _REPEATED: Final = 3
 """Pages on which a line must stand at the same place to be a running head."""
-_PAGE_NUMBER: Final = re.compile(
-    r"[-–—\s|·]*(?:(?:page|seite|p\.)\s*)?(?:\d{1,5}(?:[-–.]\d{1,4})?|[ivxlc]{1,7})(?:\s*(?:/|of|von)\s*\d+)?[-–—\s|·]*",
-    re.I,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ def running_lines(pages: Sequence[Sequence[Line]], heights: Sequence[float]) -> 
     for page, (lines, height) in enumerate(zip(pages, heights, strict=True)):
         for number in _in_margins(lines, height):
             text = one_line(lines[number].text)
-            if _PAGE_NUMBER.fullmatch(text):
+            if PAGE_NUMBER.fullmatch(text):
                 result[page][number] = ""
             words = re.sub(r"\d+", "#", text.casefold())
             found[words, round(lines[number].box.top / 8)].append((page, number))

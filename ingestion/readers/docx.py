@@ -7,35 +7,56 @@ insertions are invisible to its paragraph interface.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Final
 
 from ingestion.document import BlockKind, ParsedDocument, one_line
 from ingestion.readers import _zip
 from ingestion.readers._builder import CAPTION_LABEL, Builder
+from ingestion.readers._furniture import Furniture
 from ingestion.readers._links import address_suffix
 from ingestion.readers._numbering import Numbering
-from ingestion.readers._office import DAMAGED, add_chart, add_diagram, core_metadata, damaged, open_package
+from ingestion.readers._office import (
+    CX,
+    DAMAGED,
+    DIAGRAM,
+    A,
+    R,
+    add_chart,
+    add_diagram,
+    add_newer_chart,
+    core_metadata,
+    damaged,
+    open_package,
+)
 from ingestion.readers._omml import M, latex
 from ingestion.readers._tables import add_table
-
-_W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_A: Final = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-_R: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_V: Final = "{urn:schemas-microsoft-com:vml}"
-_WP: Final = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
-_FALLBACK: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-_CHART: Final = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
-_DIAGRAM: Final = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
-_CHECKBOX: Final = "{http://schemas.microsoft.com/office/word/2010/wordml}checkbox"
-_OFFICE_TITLE: Final = "{urn:schemas-microsoft-com:office:office}title"
-_TABLE_LABEL: Final = re.compile(r"tab(?:le|elle|leau|la)?\b", re.I)
-
-_SKIPPED: Final = frozenset(
-    {f"{_W}del", f"{_W}moveFrom", _FALLBACK, f"{_W}txbxContent", f"{_W}instrText", f"{_W}delText"}
+from ingestion.readers._word import (
+    BREAKS,
+    CHART,
+    CHECKBOX,
+    OLE,
+    SKIPPED,
+    TEXTPATH,
+    V,
+    W,
+    alt_of,
+    chosen,
+    descend,
+    is_checked,
+    remarked,
+    rows_of,
 )
-_BREAKS: Final = {f"{_W}tab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
+
+_TABLE_LABEL: Final = re.compile(r"tab(?:le|elle|leau|la)?\b", re.I)
+_DRAWN: Final = {CHART: add_chart, DIAGRAM: add_diagram, f"{CX}chart": add_newer_chart}
+_PICTURES: Final = (f"{A}blip", f"{V}imagedata", *_DRAWN)
+_MAX_QUOTE: Final = 80
+"""Characters of the words that a comment is about."""
 _MIME: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
@@ -72,21 +93,37 @@ class _Reader:
         return next(self.trees(kind), None)
 
     def trees(self, kind: str) -> Iterator[Any]:
-        """The roots of the parts that are related to the document as `kind`."""
-        for relation in self.part.rels.values():
+        """The roots of the parts that are related to the document as `kind`; while one is looked at, relations are
+        its own."""
+        for relation in list(self.package.part.rels.values()):
             if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
-                yield _zip.parse_xml(relation.target_part.blob)
+                with self.within(relation.target_part):
+                    yield _zip.parse_xml(relation.target_part.blob)
+
+    @contextmanager
+    def within(self, part: Any) -> Iterator[None]:
+        """Look up relations in `part`: the same id is another thing in each."""
+        before, self.part = self.part, part
+        try:
+            yield
+        finally:
+            self.part = before
 
     def document(self) -> ParsedDocument:
-        """Body first, then foot- and endnotes, then headers and footers, each once."""
-        self.container(self.package.element.body)
-        self.place("")
-        self.say_caption()
+        """Body first, then foot- and endnotes and comments, then headers and footers."""
+        self.whole(self.package.element.body)
         for kind in ("footnotes", "endnotes"):
             self.notes(kind)
-        self.margins()
-        if comments := sum(1 for tree in self.trees("comments") for _ in tree.iter(f"{_W}comment")):
-            self.builder.omit(f"{comments} comment{'s' if comments > 1 else ''}", "remarks on the text are left out")
+        self.comments()
+        furniture = Furniture(self.builder)
+        for kind in ("header", "footer"):
+            for tree in self.trees(kind):
+                with furniture.added():
+                    self.whole(tree)
+        furniture.finish()
+        objects = Counter(one_line(one.get("ProgID", "")) for one in self.package.element.body.iter(OLE))
+        for kind, number in objects.items():
+            self.builder.omit(f"{number} embedded {kind or 'object'}", "not read; its preview is kept as a picture")
         for part in self.package.part.package.iter_parts():
             name = str(part.partname).lstrip("/")
             if str(part.content_type).startswith("image/") and name not in self.shown:
@@ -96,17 +133,23 @@ class _Reader:
         headings = (block.text for block in self.builder.items if getattr(block, "kind", "") == "heading")  # type: ignore[union-attr]
         return self.builder.document(title or next(headings, self.path.stem), _MIME, metadata)
 
+    def whole(self, element: Any) -> None:
+        """A body, a header or a footer, to its end."""
+        self.container(element)
+        self.place("")
+        self.say_caption()
+
     def container(self, element: Any) -> None:
         """The paragraphs and tables of a body, a cell, a text box or a content control."""
         for child in element:
-            if child.tag == f"{_W}p":
+            if child.tag == f"{W}p":
                 self.paragraph(child)
-            elif child.tag == f"{_W}tbl":
+            elif child.tag == f"{W}tbl":
                 self.place("")
                 self.table(child)
-            elif child.tag in _SKIPPED or not isinstance(child.tag, str):
+            elif child.tag in SKIPPED or not isinstance(child.tag, str):
                 continue
-            elif child.tag in (f"{_W}sdt", f"{_W}sdtContent", f"{_W}customXml", f"{_W}ins", f"{_W}moveTo"):
+            elif child.tag in (f"{W}sdt", f"{W}sdtContent", f"{W}customXml", f"{W}ins", f"{W}moveTo"):
                 self.container(child)
 
     def paragraph(self, paragraph: Any) -> None:
@@ -131,7 +174,7 @@ class _Reader:
                 self.builder.text(text, "heading")
             else:
                 self.builder.text(*self.as_block(text, style, numbered))
-        for box in _descend(paragraph, f"{_W}txbxContent"):
+        for box in descend(paragraph, f"{W}txbxContent"):
             self.container(box)
         self.pictures(paragraph)
         if self._waiting and self._caption and not _TABLE_LABEL.match(self._caption.strip()):
@@ -154,31 +197,31 @@ class _Reader:
 
     def style_name(self, paragraph: Any) -> str:
         """The English name of a built-in style, lower case; python-docx translates ids of every language."""
-        style = paragraph.find(f"{_W}pPr/{_W}pStyle")
-        found = self.styles.get(style.get(f"{_W}val")) if style is not None else None
+        style = paragraph.find(f"{W}pPr/{W}pStyle")
+        found = self.styles.get(style.get(f"{W}val")) if style is not None else None
         return str(found.name or "").lower() if found is not None else ""
 
     def level(self, paragraph: Any) -> int:
         """1 to 9 for a heading, by its style or its outline level; 0 for anything else."""
         if match := re.fullmatch(r"heading (\d)", self.style_name(paragraph)):
             return int(match[1])
-        outline = paragraph.find(f"{_W}pPr/{_W}outlineLvl")
-        value = outline.get(f"{_W}val", "9") if outline is not None else "9"
+        outline = paragraph.find(f"{W}pPr/{W}outlineLvl")
+        value = outline.get(f"{W}val", "9") if outline is not None else "9"
         return int(value) + 1 if value.isdigit() and int(value) < 9 else 0
 
     def has_pictures(self, paragraph: Any) -> bool:
         """Whether a paragraph without text shows something."""
-        return next(_descend(paragraph, f"{_A}blip", f"{_V}imagedata", _CHART, _DIAGRAM), None) is not None
+        return next(descend(paragraph, *_PICTURES), None) is not None
 
     def pictures(self, paragraph: Any) -> None:
         """Let the paragraph's pictures wait for a caption."""
-        for blip in _descend(paragraph, f"{_A}blip", f"{_V}imagedata", _CHART, _DIAGRAM):
-            alt = _alt(blip)
-            if blip.tag in (_CHART, _DIAGRAM):
+        for blip in descend(paragraph, *_PICTURES):
+            alt = alt_of(blip)
+            if blip.tag in _DRAWN:
                 self.drawn(blip, alt)
                 continue
-            embedded = blip.get(f"{_R}embed") or blip.get(f"{_R}id")
-            linked = blip.get(f"{_R}link")
+            embedded = blip.get(f"{R}embed") or blip.get(f"{R}id")
+            linked = blip.get(f"{R}link")
             try:
                 relation = self.part.rels[embedded or linked]
                 if relation.is_external:
@@ -199,21 +242,21 @@ class _Reader:
 
     def drawn(self, element: Any, alt: str) -> None:
         """A chart or a diagram, which Office draws from data: its words and numbers."""
-        chart = element.tag == _CHART
+        diagram = element.tag == DIAGRAM
         try:
-            part = self.part.rels[element.get(f"{_R}id" if chart else f"{_R}dm")].target_part
+            part = self.part.rels[element.get(f"{R}dm" if diagram else f"{R}id")].target_part
             tree = _zip.parse_xml(part.blob)
         except (KeyError, AttributeError, ValueError):
-            self.builder.lost_picture("chart" if chart else "diagram", "the file does not hold its data", alt)
+            self.builder.lost_picture("diagram" if diagram else "chart", "the file does not hold its data", alt)
             return
         self.place("")
-        (add_chart if chart else add_diagram)(self.builder, tree)
+        _DRAWN[element.tag](self.builder, tree)
         self.builder.text(one_line(alt), "caption")
 
     def table(self, table: Any) -> None:
         """A table as lines of cells, then what lies in them; one that only lays out the page as what its cells hold."""
-        rows = [list(_rows_of(row, f"{_W}tc")) for row in _rows_of(table, f"{_W}tr")]
-        if max(map(len, rows), default=0) < 2 or next(table.iter(f"{_W}txbxContent"), None) is not None:
+        rows = [list(rows_of(row, f"{W}tc")) for row in rows_of(table, f"{W}tr")]
+        if max(map(len, rows), default=0) < 2 or next(table.iter(f"{W}txbxContent"), None) is not None:
             for cell in (cell for row in rows for cell in row):
                 self.container(cell)
                 self.place("")
@@ -221,9 +264,9 @@ class _Reader:
         caption, self._caption = self._caption, ""
         add_table(self.builder, self.grid(rows), caption)
         for cell in (cell for row in rows for cell in row):
-            for inner in _descend(cell, f"{_W}tbl"):
+            for inner in descend(cell, f"{W}tbl"):
                 self.table(inner)
-            for paragraph in _descend(cell, f"{_W}p"):
+            for paragraph in descend(cell, f"{W}p"):
                 self.pictures(paragraph)
                 self.place("")
 
@@ -234,11 +277,11 @@ class _Reader:
             row: list[str] = []
             for cell in cells:
                 text = self.cell(cell)
-                merged = cell.find(f"{_W}tcPr/{_W}vMerge")
-                if merged is not None and merged.get(f"{_W}val") != "restart" and grid and len(row) < len(grid[-1]):
+                merged = cell.find(f"{W}tcPr/{W}vMerge")
+                if merged is not None and merged.get(f"{W}val") != "restart" and grid and len(row) < len(grid[-1]):
                     text = text or grid[-1][len(row)]
-                span = cell.find(f"{_W}tcPr/{_W}gridSpan")
-                width = span.get(f"{_W}val", "1") if span is not None and len(cells) > 1 else "1"
+                span = cell.find(f"{W}tcPr/{W}gridSpan")
+                width = span.get(f"{W}val", "1") if span is not None and len(cells) > 1 else "1"
                 row += [text] * (min(int(width), 100) if width.isdigit() else 1)
             grid.append(row)
         return grid
@@ -246,8 +289,8 @@ class _Reader:
     def cell(self, cell: Any) -> str:
         """The words of a cell, without those of the tables in it."""
         parts = []
-        for paragraph in _descend(cell, f"{_W}p", f"{_W}tbl"):
-            if paragraph.tag == f"{_W}p" and (text := one_line(self.text(paragraph))):
+        for paragraph in descend(cell, f"{W}p", f"{W}tbl"):
+            if paragraph.tag == f"{W}p" and (text := one_line(self.text(paragraph))):
                 numbered = self.numbering.label(paragraph)
                 parts.append(f"{numbered[0]} {text}" if numbered else text)
         return " ".join(parts)
@@ -257,73 +300,49 @@ class _Reader:
         for tree in self.trees(kind):
             self.builder.leave_sections()
             for note in tree:
-                if note.get(f"{_W}type") in (None, "normal"):
-                    self.builder.text("\n".join(self.text(p) for p in note.iter(f"{_W}p")), "notes")
+                if note.get(f"{W}type") in (None, "normal"):
+                    self.note(note, "")
 
-    def margins(self) -> None:
-        """Headers and footers: their words once, however many sections show them; a page number alone is none."""
-        seen: set[str] = set()
-        for kind in ("header", "footer"):
-            for tree in self.trees(kind):
-                text = "\n".join(filter(None, (one_line(self.text(p)) for p in tree.iter(f"{_W}p"))))
-                if any(map(str.isalpha, text)) and text not in seen:
-                    seen.add(text)
-                    self.builder.leave_sections()
-                    self.builder.text(text)
+    def note(self, note: Any, said: str) -> None:
+        """The words of a note or a comment after what is `said` of it, then its pictures."""
+        paragraphs = list(note.iter(f"{W}p"))
+        words = "\n".join(filter(str.strip, map(self.text, paragraphs)))
+        self.builder.text(f"{said}{words}" if words else "", "notes")
+        for paragraph in paragraphs:
+            self.pictures(paragraph)
+        self.place("")
+
+    def comments(self) -> None:
+        """Remarks on the text, each with who made it and the words it is about."""
+        about = remarked(self.package.element.body)
+        for tree in self.trees("comments"):
+            self.builder.leave_sections()
+            for comment in tree.iter(f"{W}comment"):
+                author, words = one_line(comment.get(f"{W}author", "")), about.get(comment.get(f"{W}id", ""), "")
+                said = f"Comment{author and f' by {author}'}"
+                quoted = shorten(one_line(words), _MAX_QUOTE, placeholder=" …")
+                self.note(comment, f"{said} on “{quoted}”: " if quoted else f"{said}: ")
 
     def text(self, element: Any) -> str:
         """The text of a paragraph as a reader sees it: insertions and formulas in, deletions and fallbacks out; a link
         with its address where that says more."""
         parts: list[str] = []
         for child in element:
-            if child.tag == f"{_W}t":
+            if child.tag == f"{W}t":
                 parts.append(child.text or "")
-            elif child.tag in _BREAKS:
-                parts.append(_BREAKS[child.tag])
+            elif child.tag in BREAKS:
+                parts.append(BREAKS[child.tag])
             elif child.tag == f"{M}oMath":
                 parts.append(f" ${latex(child).strip()}$ ")
-            elif child.tag == f"{_W}hyperlink":
+            elif child.tag == f"{W}hyperlink":
                 words = self.text(child)
-                relation = self.part.rels.get(child.get(f"{_R}id"))
+                relation = self.part.rels.get(child.get(f"{R}id"))
                 target = relation.target_ref if relation is not None and relation.is_external else ""
                 parts.append(words + address_suffix(words, target, self.told))
-            elif child.tag == f"{_W}sdt" and (box := next(child.iter(_CHECKBOX), None)) is not None:
-                parts.append("[x]" if _checked(box) else "[ ]")
-            elif child.tag not in _SKIPPED and isinstance(child.tag, str):
+            elif child.tag in (TEXTPATH, f"{W}ffData"):
+                parts.append(child.get("string", "") if child.tag == TEXTPATH else chosen(child))
+            elif child.tag == f"{W}sdt" and (box := next(child.iter(CHECKBOX), None)) is not None:
+                parts.append("[x]" if is_checked(box) else "[ ]")
+            elif child.tag not in SKIPPED and isinstance(child.tag, str):
                 parts.append(self.text(child))
         return "".join(parts)
-
-
-def _rows_of(element: Any, tag: str) -> Iterator[Any]:
-    """Rows of a table or cells of a row, also where a content control wraps them."""
-    for child in element:
-        if child.tag == tag:
-            yield child
-        elif child.tag in (f"{_W}sdt", f"{_W}sdtContent", f"{_W}customXml", f"{_W}ins"):
-            yield from _rows_of(child, tag)
-
-
-def _descend(element: Any, *tags: str) -> Iterator[Any]:
-    """Elements of the given tags, without those in fallbacks, deletions, or text boxes (unless these are asked for)."""
-    for child in element:
-        if child.tag in tags:
-            yield child
-        elif child.tag not in _SKIPPED:
-            yield from _descend(child, *tags)
-
-
-def _checked(box: Any) -> bool:
-    """Whether a check box of a form is ticked."""
-    state = next((child for child in box if child.tag.endswith("}checked")), None)
-    return state is not None and "1" in state.attrib.values()
-
-
-def _alt(blip: Any) -> str:
-    """The alt text of a picture: the description of the drawing around it, else its title."""
-    for parent in blip.iterancestors():
-        if parent.tag in (f"{_WP}inline", f"{_WP}anchor"):
-            properties = parent.find(f"{_WP}docPr")
-            return "" if properties is None else properties.get("descr") or properties.get("title") or ""
-        if parent.tag == f"{_V}shape" and parent.get("alt"):
-            return str(parent.get("alt"))
-    return str(blip.get(_OFFICE_TITLE) or "")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from email.message import Message
 from email.parser import BytesParser
@@ -21,6 +20,8 @@ from ingestion.document import Omission, ParsedDocument, one_line
 from ingestion.readers import html
 from ingestion.readers._builder import Builder
 from ingestion.readers.text import decode
+from ingestion.remote import asked
+from ingestion.rooms import rooms
 from rag.errors import SourceError
 
 MAX_DEPTH: Final = 5
@@ -209,11 +210,13 @@ class _Mail:
         """A file, read as if it lay in a folder by itself."""
         from ingestion.readers import read as read_file
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / name
+        # A picture that is fetched tells the sender that the message was read, and where.
+        with rooms() as room, asked(None):
+            folder = room()
+            path = folder / name
             path.write_bytes(data)
             try:
-                document = read_file(path, Path(folder))
+                document = read_file(path, folder)
             except SourceError as exc:
                 self.builder.omit(f"attachment {name}", str(exc).replace(str(path), name))
                 return

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ingestion.document import ParsedDocument, one_line
 from ingestion.readers import _zip, html
-from ingestion.readers._builder import Builder
+from ingestion.readers._builder import REMOTE, Builder
 from ingestion.readers._office import DAMAGED, damaged
 from rag.errors import SourceError
 
@@ -98,9 +98,9 @@ class _Book:
                 self.shown.add(name)
                 self.builder.picture(self.archive.read(name), name, alt, caption)
                 return
-        src = sources[-1] if sources else ""
-        remote = bool(_netloc(src))
-        self.builder.lost_picture(src, "remote, never fetched" if remote else "the book does not hold it", alt, caption)
+        remote = [src for src in sources if _netloc(src)]
+        missing = "the book does not hold it"
+        self.builder.remote_picture(remote or sources[-1:], REMOTE if remote else missing, alt, caption)
 
     def _cover(self, title: str) -> None:
         """The cover, where no page shows it."""

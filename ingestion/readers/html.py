@@ -144,7 +144,7 @@ class _Walker:
     def element(self, tag: Tag, depth: int) -> None:
         """Add one element."""
         name = tag.name.lower()
-        if tag.has_attr("hidden") or (name == "input" and tag.get("type") not in ("checkbox", "radio")):
+        if _is_hidden(tag) or (name == "input" and tag.get("type") not in ("checkbox", "radio")):
             return
         if name in _HEADINGS:
             self.heading(tag, _HEADINGS[name])
@@ -284,6 +284,11 @@ def _has(tag: Tag, *names: str) -> bool:
 def _of_table(table: Tag, *names: str) -> list[Tag]:
     """The outermost elements of these names in a table, without those of the tables in it."""
     return list(outermost(table, lambda tag: tag.name in names, closed="table"))
+
+
+def _is_hidden(tag: Tag) -> bool:
+    """Whether nobody sees an element. A note of a book is only hidden until its number is touched."""
+    return tag.has_attr("hidden") and "note" not in f"{tag.get('epub:type')} {tag.get('role')}"
 
 
 def _is_noise(tag: Tag) -> bool:

@@ -113,7 +113,7 @@ def _render_image(self: Any, tokens: Any, index: int, options: Any, env: Any) ->
     else:
         alt, title = inner, token.meta.get("fig-cap") or token.meta.get("title") or title
     src = str(token.attrGet("src") or "")
-    if not src.startswith("data:"):
+    if not src.lower().startswith(("data:", "http:", "https:", "//")):
         src = unquote(src)
     return f'<img src="{escapeHtml(src)}" alt="{escapeHtml(alt)}" title="{escapeHtml(title)}">'
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from ingestion.document import ParsedDocument, one_line
 from ingestion.readers import _zip
 from ingestion.readers._builder import CAPTION_LABEL, Builder
+from ingestion.readers._furniture import Furniture
 from ingestion.readers._odf import (
     DC,
     DRAW,
@@ -28,7 +30,10 @@ from ingestion.readers._odf import (
     TEXT,
     XLINK,
     cell_of,
+    comment_of,
     frames_of,
+    margins_of,
+    masters_of,
     rows_of,
     sheet_rows_of,
     span_of,
@@ -92,9 +97,9 @@ class _Reader:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self.archive, self.builder = archive, Builder()
         self.title = ""
-        self.notes: list[str] = []
+        self.furniture = Furniture(self.builder)
+        self.masters: dict[str, Any] = {}
         self.told: set[str] = set()
-        self.comments = 0
         self.shown: set[str] = set()
         self.parents: dict[str, str] = {}
         self.numbered: dict[str, frozenset[int]] = {}
@@ -112,39 +117,41 @@ class _Reader:
             self.numbered[style.get(f"{STYLE}name", "")] = frozenset(int(n) for n in levels if n.isdigit())
 
     def body(self, content: Any) -> None:
-        """What the file is for: a text, slides or sheets; then headers and footers, once."""
-        self.styles(_zip.read_xml(self.archive, "styles.xml"))
+        """What the file is for: a text, slides or sheets; then notes and comments, headers and footers."""
+        styles = _zip.read_xml(self.archive, "styles.xml")
+        self.styles(styles)
         self.styles(content)
+        self.masters = masters_of(styles)
+        pages = 0
         for body in content.iterfind(f"{OFFICE}body/*"):
             if body.tag == f"{OFFICE}spreadsheet":
                 for sheet in body.iterfind(f"{TABLE}table"):
                     self.sheet(sheet)
             elif body.tag in (f"{OFFICE}presentation", f"{OFFICE}drawing"):
-                for number, slide in enumerate(body.iterfind(f"{DRAW}page"), 1):
-                    self.slide(slide, number)
+                for pages, slide in enumerate(body.iterfind(f"{DRAW}page"), 1):
+                    self.slide(slide, pages)
             else:
                 self.container(body, 0)
-                self.margins()
-        self.end_notes()
-        self.comments += sum(1 for _ in content.iter(f"{OFFICE}annotation"))
-        if self.comments:
-            self.builder.omit(f"{self.comments} comment{'s' if self.comments > 1 else ''}", "remarks are left out")
+                self.notes(body)
+        for margin in margins_of(styles):
+            with self.furniture.added():
+                self.container(margin, 0)
+        self.furniture.finish(pages)
         _zip.count_unshown(self.archive, self.shown, self.builder)
 
-    def margins(self) -> None:
-        """Headers and footers of the page styles, each once however many pages show it."""
-        styles = _zip.read_xml(self.archive, "styles.xml")
-        if styles is None:
-            return
+    def notes(self, element: Any) -> None:
+        """Foot- and endnotes, then comments: what stands beside the text, in the order of its places."""
         self.builder.leave_sections()
-        seen: set[str] = set()
-        for margin in styles.iter(f"{STYLE}header", f"{STYLE}footer"):
-            text = "\n".join(filter(None, (one_line(text_of(p)) for p in margin.iter(f"{TEXT}p"))))
-            if any(map(str.isalpha, text)) and text not in seen:
-                seen.add(text)
-                self.builder.text(text)
-            for frame in margin.iter(f"{DRAW}frame"):
+        for body in element.iter(f"{TEXT}note-body"):
+            self.builder.text("\n".join(text_of(p, self.told) for p in body.iter(f"{TEXT}p", f"{TEXT}h")), "notes")
+            for frame in frames_of(body):
                 self.frame(frame, 0)
+        self.comments(element)
+
+    def comments(self, element: Any) -> None:
+        """The comments within `element`, each with who made it."""
+        for annotation in element.iter(f"{OFFICE}annotation"):
+            self.builder.text(comment_of(annotation), "notes")
 
     def container(self, element: Any, depth: int) -> None:
         """Paragraphs, lists, tables and frames in the order of the file."""
@@ -181,24 +188,12 @@ class _Reader:
         self.attached(paragraph, depth, caption)
 
     def attached(self, element: Any, depth: int, caption: str = "") -> None:
-        """Frames, shapes and notes within a paragraph."""
+        """Frames and shapes within a paragraph."""
         for frame in frames_of(element):
             if frame.tag == f"{DRAW}frame":
                 self.frame(frame, depth + 1, caption)
             else:
                 self.container(frame, depth + 1)
-        for note in element.iter(f"{TEXT}note"):
-            body = note.find(f"{TEXT}note-body")
-            if body is not None and depth < _MAX_DEPTH:
-                self.notes.append("\n".join(text_of(p) for p in body.iter(f"{TEXT}p", f"{TEXT}h")))
-
-    def end_notes(self) -> None:
-        """Foot- and endnotes gathered so far."""
-        if self.notes:
-            self.builder.leave_sections()
-        for note in self.notes:
-            self.builder.text(note, "notes")
-        self.notes.clear()
 
     def items(self, element: Any, level: int, style: str = "") -> None:
         """A list; items beneath items are indented, and numbered where their style says so."""
@@ -229,7 +224,7 @@ class _Reader:
             return
         cells = [
             [
-                Cell(cell_of(cell), span_of(cell, "columns"), span_of(cell, "rows"))
+                Cell(cell_of(cell, self.told), span_of(cell, "columns"), span_of(cell, "rows"))
                 for cell in row
                 if "covered" not in cell.tag
             ]
@@ -244,10 +239,11 @@ class _Reader:
         self.builder.leave_sections()
         self.builder.heading(sheet.get(f"{TABLE}name", ""), 1)
         name = sheet.get(f"{TABLE}name", "")
-        for _, add in add_regions(sheet_rows_of(sheet), f"sheet {name}", self.builder):
+        for _, add in add_regions(sheet_rows_of(sheet, self.told), f"sheet {name}", self.builder):
             add()
         for frame in frames_of(sheet):
             self.frame(frame, 0)
+        self.comments(sheet)
 
     def slide(self, slide: Any, number: int) -> None:
         """A slide: its title is its section; speaker notes come last."""
@@ -258,17 +254,24 @@ class _Reader:
         named = slide.get(f"{DRAW}name", "")
         self.builder.heading(title or ("" if re.fullmatch(r"page\d+", named) else named), 1)
         self.title = self.title or title
-        for shape in slide:
-            if shape.tag == f"{PRESENTATION}notes" or (titles and shape is titles[0]):
-                continue
-            if shape.tag == f"{DRAW}frame":
-                self.frame(shape, 0)
-            else:
-                self.container([shape] if shape.tag == f"{DRAW}g" else shape, 0)
+        self.shapes(shape for shape in slide if not titles or shape is not titles[0])
         for notes in slide.iterfind(f"{PRESENTATION}notes"):
             for frame in notes.iterfind(f"{DRAW}frame[@{PRESENTATION}class='notes']"):
                 words = "\n".join(text_of(p) for p in frame.iter(f"{TEXT}p"))
                 self.builder.text(words, "notes")
+        self.comments(slide)
+        master = slide.get(f"{DRAW}master-page-name", "")
+        if master in self.masters and self.furniture.is_new(master):
+            with self.furniture.added(master):
+                self.shapes(shape for shape in self.masters[master] if not shape.get(f"{PRESENTATION}class"))
+
+    def shapes(self, shapes: Iterable[Any]) -> None:
+        """What lies on a slide or on its master."""
+        for shape in shapes:
+            if shape.tag == f"{DRAW}frame":
+                self.frame(shape, 0)
+            elif shape.tag not in (f"{PRESENTATION}notes", f"{OFFICE}annotation"):
+                self.container([shape] if shape.tag == f"{DRAW}g" else shape, 0)
 
     def frame(self, frame: Any, depth: int, caption: str = "") -> None:
         """A frame: the first of its pictures that opens, a text box, a table or an embedded object."""

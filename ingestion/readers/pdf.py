@@ -22,6 +22,7 @@ from ingestion.document import Block, ParsedDocument, Picture, one_line
 from ingestion.junk import TINY
 from ingestion.readers import _pdf_pictures as pixels
 from ingestion.readers._builder import Builder
+from ingestion.readers._pdf_annots import over_page, with_links
 from ingestion.readers._pdf_figures import Figure, caption_of, figures
 from ingestion.readers._pdf_layout import Line, ordered
 from ingestion.readers._pdf_page import display, objects, pieces
@@ -97,6 +98,8 @@ class _Page:
     pictures: list[_Shown] = field(default_factory=list)
     scan: list[str] = field(default_factory=list)
     """The lines that OCR read on it."""
+    remarks: tuple[str, ...] = ()
+    """What was remarked on it."""
 
 
 class _Reader:
@@ -107,6 +110,8 @@ class _Reader:
         self.builder = Builder()
         self.outline = self._outline()
         self.left_out = 0
+        self.told: set[str] = set()
+        self._open_form()
 
     def document(self, path: Path) -> ParsedDocument:
         """The whole document. Raises SourceError where not a single page can be read."""
@@ -159,8 +164,13 @@ class _Reader:
         textpage = page.get_textpage()
         try:
             text = list(pieces(textpage, shown, upright_rules(lines)))
+            letters = sum(len(piece.text) for piece in text)
+            over = over_page(self.pdf, page, textpage, shown)
         finally:
             textpage.close()
+        if over.passed_over:
+            self.builder.omit(f"{over.passed_over} links or remarks of page {number}", "more than can be looked at")
+        text = [*with_links(text, over.links, self.told), *over.pieces]
         ruled = tables(lines, text, area)
         taken = {piece for table in ruled for piece in table.pieces}
         free = [piece for place, piece in enumerate(text) if place not in taken]
@@ -169,10 +179,9 @@ class _Reader:
         drawn = figures(loose, kept, free, area)
         labels = {place for figure in drawn for place in figure.labels}
         flow = ordered([piece for place, piece in enumerate(free) if place not in labels])
-        result = _Page(number, area.height, flow, ruled)
+        result = _Page(number, area.height, flow, ruled, remarks=over.remarks)
         for place, figure in enumerate(drawn, 1):
             result.pictures.extend(self.shown(page, figure, free, f"page {number}, picture {place}"))
-        letters = sum(len(piece.text) for piece in text)
         if letters < SCAN_LETTERS and any(image.box.area > SCAN_SHARE * area.area for image in images):
             self.scanned(page, result)
         return result
@@ -263,6 +272,8 @@ class _Reader:
         self.tell_things(pictures.get(len(found), []), ruled.get(len(found), []))
         if page.scan:
             self.builder.text("\n".join(page.scan))
+        for remark in page.remarks:
+            self.builder.text(remark, "notes")
 
     def tell_things(self, pictures: Sequence[tuple[_Shown, str]], ruled: Sequence[Table]) -> None:
         """Add what stands between paragraphs."""
@@ -311,6 +322,17 @@ class _Reader:
                 self.builder.items[-1] = replace(picture, ocr=shown.labels)
             return
         self.builder.text(shown.labels)
+
+    def _open_form(self) -> None:
+        """Let PDFium read the values of the form, if there is one. Scripts in it are not run."""
+        kind = self.pdf.get_formtype()
+        try:
+            if kind != raw.FORMTYPE_NONE:
+                self.pdf.init_forms()
+        except pdfium.PdfiumError as exc:
+            self.builder.omit("form", str(exc))
+        if kind == raw.FORMTYPE_XFA_FULL:
+            self.builder.omit("form", "made with XFA: only what it also holds as a plain form is read")
 
     def _outline(self) -> dict[int, list[tuple[int, str]]]:
         """(level, title) of the outline's entries by page index, in order."""

@@ -9,14 +9,29 @@ from typing import Any, Final
 from ingestion.document import ParsedDocument, one_line, tidy
 from ingestion.readers import _zip
 from ingestion.readers._builder import Builder
+from ingestion.readers._furniture import Furniture
 from ingestion.readers._links import address_suffix
-from ingestion.readers._office import DAMAGED, A, C, R, add_chart, add_diagram, core_metadata, damaged, open_package
+from ingestion.readers._office import (
+    CX,
+    DAMAGED,
+    DIAGRAM,
+    A,
+    C,
+    R,
+    add_chart,
+    add_diagram,
+    add_newer_chart,
+    core_metadata,
+    damaged,
+    open_package,
+)
 from ingestion.readers._omml import M, latex
 from ingestion.readers._tables import Cell, add_table, spread
 
 _MIME: Final = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _BLIP: Final = f".//{A}blip"
-_DIAGRAM: Final = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
+_P: Final = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_FOOTERS: Final = ("dt", "ftr", "hdr", "sldNum")
 _ALTERNATIVES: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}AlternateContent"
 
 
@@ -28,6 +43,7 @@ def read(path: Path, root: Path) -> ParsedDocument:
     try:
         reader = _Reader(open_package(path, pptx.Presentation))
         titles = [reader.slide(slide, number) for number, slide in enumerate(reader.package.slides, 1)]
+        reader.furniture.finish(len(titles))
         reader.count_unshown()
         metadata = core_metadata(reader.package.core_properties)
     except (*DAMAGED, PythonPptxError) as exc:
@@ -47,6 +63,7 @@ class _Reader:
         self.part: Any = None
         self.shown: set[str] = set()
         self.told: set[str] = set()
+        self.furniture = Furniture(self.builder)
 
     def slide(self, slide: Any, number: int) -> str:
         """Add a slide and return its title."""
@@ -59,13 +76,39 @@ class _Reader:
         self.builder.heading(title, 1)
         title_id = title_shape.shape_id if title else None
         for shape in slide.shapes:
-            if shape.shape_id != title_id:
+            if _placeholder(shape) in _FOOTERS:
+                self.footer(shape)
+            elif shape.shape_id != title_id:
                 self.shape(shape)
         self.alternatives(slide.shapes._spTree)
+        self.background(slide)
         if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None:
             self.builder.text(frame.text.replace("\v", "\n"), "notes")
         self.comments()
+        self.behind(slide)
         return title
+
+    def behind(self, slide: Any) -> None:
+        """What layout and master draw on the slide: its words where they are new, its pictures on the first slide that
+        shows them. Their placeholders are only shown while someone edits."""
+        layout = slide.slide_layout
+        for owner, below in ((layout, slide), (layout.slide_master, layout)):
+            if below.element.get("showMasterSp") in ("0", "false"):
+                break
+            name = str(owner.part.partname)
+            if not self.furniture.is_new(name):
+                continue
+            self.part = owner.part
+            with self.furniture.added(name):
+                for shape in owner.shapes:
+                    if not _placeholder(shape):
+                        self.shape(shape)
+                self.background(owner)
+
+    def background(self, owner: Any) -> None:
+        """The picture behind a slide, a layout or a master."""
+        for blip in owner.element.iterfind(f"{_P}cSld/{_P}bg//{A}blip[@{R}embed]"):
+            self.embedded(blip, f"behind slide {self.builder.page}", "")
 
     def shape(self, shape: Any) -> None:
         """Add one shape, and those in it where it is a group."""
@@ -82,6 +125,13 @@ class _Reader:
             self.frame(shape)
             if shape.element.find(_BLIP) is not None:
                 self.picture(shape)
+
+    def footer(self, shape: Any) -> None:
+        """A date, a number or a line at the foot of the slide."""
+        section = self.builder.section
+        with self.furniture.added():
+            self.shape(shape)
+        self.builder.heading("".join(section), 1, keep=False)
 
     def frame(self, shape: Any) -> None:
         """A text frame: indented or numbered paragraphs, and those of a body with several, are a list."""
@@ -134,7 +184,7 @@ class _Reader:
     def drawn(self, shape: Any) -> None:
         """A chart or a diagram, which PowerPoint draws from data; of an embedded object, its preview."""
         name = f"{shape.name} on slide {self.builder.page}"
-        reference = next(shape.element.iter(f"{C}chart", _DIAGRAM), None)
+        reference = next(shape.element.iter(f"{C}chart", DIAGRAM), None)
         if reference is None:
             if shape.element.find(_BLIP) is not None:
                 self.picture(shape)
@@ -160,12 +210,24 @@ class _Reader:
                 parts = (t.text or "" for t in paragraph.iter(f"{A}t"))
                 maths = (latex(math) for math in paragraph.iter(f"{M}oMath"))
                 self.builder.text(" ".join([*parts, *maths]))
+            for chart in alternatives[0].iter(f"{CX}chart"):
+                self.newer_chart(chart, _alt(alternatives[0]))
             for part in (alternatives[0], *alternatives[1:2]):
                 pictures = [blip for blip in part.iter(f"{A}blip") if blip.get(f"{R}embed")]
                 for blip in pictures:
                     self.embedded(blip, f"on slide {self.builder.page}", _alt(part))
                 if pictures:
                     break
+
+    def newer_chart(self, chart: Any, alt: str) -> None:
+        """A chart of a kind that came with Office 2016."""
+        try:
+            tree = _zip.parse_xml(self.part.related_part(chart.get(f"{R}id")).blob)
+        except (KeyError, AttributeError, ValueError):
+            self.builder.omit(f"a chart on slide {self.builder.page}", "the file does not hold its data")
+            return
+        add_newer_chart(self.builder, tree)
+        self.builder.text(one_line(alt), "caption")
 
     def picture(self, shape: Any) -> None:
         """A picture with its description. Film posters and picture fills count; what is linked is not fetched."""
@@ -211,11 +273,17 @@ class _Reader:
                 yield _zip.parse_xml(relation.target_part.blob)
 
     def count_unshown(self) -> None:
-        """Pictures of layouts and masters, and the thumbnail: no slide has them as its own."""
+        """Pictures of layouts that no slide has, and the thumbnail."""
         for part in self.package.part.package.iter_parts():
             name = str(part.partname).lstrip("/")
             if str(part.content_type).startswith("image/") and name not in self.shown:
                 self.builder.junk(_zip.unshown_reason(name))
+
+
+def _placeholder(shape: Any) -> str:
+    """The kind of placeholder that a shape is; empty where it is none."""
+    found = shape.element.xpath("./*/p:nvPr/p:ph")
+    return (found[0].get("type") or "obj") if found else ""
 
 
 def _alt(element: Any) -> str:

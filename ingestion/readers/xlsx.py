@@ -20,7 +20,22 @@ from typing import Any, Final
 from ingestion.document import ParsedDocument, Picture, one_line
 from ingestion.readers import _zip
 from ingestion.readers._builder import Builder
-from ingestion.readers._office import DAMAGED, A, C, R, add_chart, core_metadata, damaged, open_package
+from ingestion.readers._excel import addresses, margins, with_addresses
+from ingestion.readers._furniture import Furniture
+from ingestion.readers._office import (
+    CX,
+    DAMAGED,
+    DIAGRAM,
+    A,
+    C,
+    R,
+    add_chart,
+    add_diagram,
+    add_newer_chart,
+    core_metadata,
+    damaged,
+    open_package,
+)
 from ingestion.readers._sheet import add_regions
 
 _MIME: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -28,6 +43,7 @@ _S: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _XDR: Final = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
 _REL: Final = "{http://schemas.openxmlformats.org/package/2006/relationships}"
 _T: Final = "{http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments}"
+_DRAWN: Final = {f"{C}chart": add_chart, f"{CX}chart": add_newer_chart, DIAGRAM: add_diagram}
 _MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]+\d+:[A-Z]+\d+)"')
 _MAX_COVERED: Final = 200_000
 """Cells of merged areas that are filled; a whole column merged for its colour is not worth a million copies."""
@@ -42,8 +58,15 @@ def read(path: Path, root: Path) -> ParsedDocument:
             warnings.simplefilter("ignore")
             with ExitStack() as open_files:
                 archive, book = open_package(path, partial(_opened, open_files))
+                told: set[str] = set()
+                furniture = Furniture(builder)
                 for name, part in _sheets(archive):
-                    _sheet(name, part, book, archive, builder)
+                    _sheet(name, part, book, archive, builder, told)
+                    with furniture.added():
+                        for words in margins(_raw(archive, part)):
+                            builder.text(words)
+                furniture.finish()
+                _in_cells(archive, builder)
                 _zip.count_unshown(archive, {item.name for item in builder.items if isinstance(item, Picture)}, builder)
             metadata = core_metadata(book.properties)
             book.close()
@@ -61,8 +84,9 @@ def _opened(open_files: ExitStack, given: str | BytesIO) -> tuple[zipfile.ZipFil
     return archive, load_workbook(file, read_only=True, data_only=True, keep_links=False)
 
 
-def _sheet(name: str, part: str, book: Any, archive: zipfile.ZipFile, builder: Builder) -> None:
-    """A sheet: its cells, with each drawing before the first table that begins below it."""
+def _sheet(name: str, part: str, book: Any, archive: zipfile.ZipFile, builder: Builder, told: set[str]) -> None:
+    """A sheet: its cells, with each drawing before the first table that begins below it. `told`: the addresses of the
+    links until now."""
     builder.leave_sections()
     builder.heading(name, 1)
     related = _related(archive, part)
@@ -72,9 +96,10 @@ def _sheet(name: str, part: str, book: Any, archive: zipfile.ZipFile, builder: B
     )
     if name in book.sheetnames and hasattr(sheet := book[name], "iter_rows"):
         sheet.reset_dimensions()
-        raw = archive.read(part) if archive.getinfo(part).file_size <= _zip.MAX_XML else b""
-        rows = (list(map(_shown, row)) for row in sheet.iter_rows(values_only=True))
-        for row, add in add_regions(_filled(rows, _merged(raw)), f"sheet {name}", builder):
+        raw = _raw(archive, part)
+        cells = (list(map(_shown, row)) for row in sheet.iter_rows(values_only=True))
+        rows = with_addresses(_filled(cells, _merged(raw)), addresses(raw, _targets(archive, part)), told)
+        for row, add in add_regions(rows, f"sheet {name}", builder):
             while drawings and drawings[0][0] <= row:
                 _drawing(archive, *drawings.pop(0)[1:], builder)
             add()
@@ -83,6 +108,19 @@ def _sheet(name: str, part: str, book: Any, archive: zipfile.ZipFile, builder: B
     for _, element, drawing in drawings:
         _drawing(archive, element, drawing, builder)
     _notes(archive, related, builder)
+
+
+def _raw(archive: zipfile.ZipFile, part: str) -> bytes:
+    """The XML of a sheet as it stands; nothing where it is too large to be looked through."""
+    return archive.read(part) if archive.getinfo(part).file_size <= _zip.MAX_XML else b""
+
+
+def _in_cells(archive: zipfile.ZipFile, builder: Builder) -> None:
+    """Pictures that lie in cells, not over them; which cell shows them is told in two different ways."""
+    for part in ("xl/richData/richValueRel.xml", "xl/cellimages.xml"):
+        for kind, target in _related(archive, part):
+            if kind == "image":
+                builder.picture(archive.read(target), target)
 
 
 def _shown(value: Any) -> str:
@@ -119,6 +157,14 @@ def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]
         if target is not None and relation.get("TargetMode") != "External":
             found[relation.get("Id", "")] = (relation.get("Type", "").rpartition("/")[2], target)
     return found
+
+
+def _targets(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
+    """id -> address of what a part links to outside of the package."""
+    folder, _, name = part.rpartition("/")
+    rels = _zip.read_xml(archive, f"{folder}/_rels/{name}.rels")
+    relations = rels.iter(f"{_REL}Relationship") if rels is not None else ()
+    return {one.get("Id", ""): one.get("Target", "") for one in relations if one.get("TargetMode") == "External"}
 
 
 def _related(archive: zipfile.ZipFile, part: str) -> list[tuple[str, str]]:
@@ -168,13 +214,13 @@ def _drawings(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, Any, s
 def _drawing(archive: zipfile.ZipFile, anchor: Any, part: str, builder: Builder) -> None:
     """The pictures, charts and words of one anchor."""
     relations = _relations(archive, part)
-    for element in anchor.iter(f"{_XDR}pic", f"{_XDR}sp", f"{C}chart"):
-        if element.tag == f"{C}chart":
-            _, target = relations.get(element.get(f"{R}id", ""), ("", ""))
-            if (space := _zip.read_xml(archive, target)) is not None:
-                add_chart(builder, space)
+    for element in anchor.iter(f"{_XDR}pic", f"{_XDR}sp", *_DRAWN):
+        if element.tag in _DRAWN:
+            _, target = relations.get(element.get(f"{R}dm" if element.tag == DIAGRAM else f"{R}id", ""), ("", ""))
+            if (tree := _zip.read_xml(archive, target)) is not None:
+                _DRAWN[element.tag](builder, tree)
             else:
-                builder.omit("a chart", "the file does not hold its data")
+                builder.omit("a chart or diagram", "the file does not hold its data")
             continue
         if element.tag == f"{_XDR}sp":
             for paragraph in element.iter(f"{A}p"):

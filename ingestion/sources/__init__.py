@@ -6,5 +6,6 @@ temporary folder while the run lasts and is known by its true address: a URL, or
 
 from ingestion.sources.gather import gathered, is_url
 from ingestion.sources.limits import Access, Limits
+from ingestion.sources.pictures import WebPictures, web_pictures
 
-__all__ = ["Access", "Limits", "gathered", "is_url"]
+__all__ = ["Access", "Limits", "WebPictures", "gathered", "is_url", "web_pictures"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.request import url2pathname
 from ingestion.patterns import IGNORE_FILE, Patterns
 from ingestion.readers import reader_name
 from ingestion.report import Failure, Skip
+from ingestion.rooms import rooms
 from ingestion.sources.archives import unpack
 from ingestion.sources.limits import Access
 from ingestion.sources.names import member_path
@@ -57,8 +57,8 @@ def gathered(
         _remote(url).check(url)
     paths = [one for one in paths if not is_url(one)]
     found = survey(paths, exclude, patterns, include) if paths or not urls else Survey()
-    with ExitStack() as rooms:
-        everything = _Gathered(rooms, access, patterns, include)
+    with ExitStack() as houses:
+        everything = _Gathered(houses, access, patterns, include)
         everything.add(found)
         for url in dict.fromkeys(urls):
             (everything.web if _kind(url) in _WEB else everything.store)(url)
@@ -92,8 +92,9 @@ def _remote(url: str) -> ModuleType:
 class _Gathered:
     """What was found until now, by source, so that what is given twice is dealt with once."""
 
-    def __init__(self, rooms: ExitStack, access: Access, patterns: Sequence[str], include: Sequence[str]) -> None:
-        self._rooms, self._access = rooms, access
+    def __init__(self, houses: ExitStack, access: Access, patterns: Sequence[str], include: Sequence[str]) -> None:
+        self._houses, self._access = houses, access
+        self._new_room: Callable[[], Path] | None = None
         self._patterns, self._include, self._rules = patterns, include, Patterns(patterns, include)
         self._files: dict[str, Found] = {}
         self._skips: dict[str, Skip] = {}
@@ -160,15 +161,9 @@ class _Gathered:
 
     def _room(self) -> Path:
         """A folder of its own for each thing fetched: documents cannot see what others brought."""
-        try:
-            folder = TemporaryDirectory(prefix="triptych-", ignore_cleanup_errors=True)
-        except OSError as exc:
-            raise InputError(
-                f"no temporary folder can be made ({exc.strerror or exc})",
-                "a folder that can be written is needed for what is fetched or unpacked",
-                "name one in TMPDIR",
-            ) from exc
-        return Path(self._rooms.enter_context(folder)).resolve()
+        if self._new_room is None:
+            self._new_room = self._houses.enter_context(rooms())
+        return self._new_room()
 
     def _file(self, path: Path, room: Path, source: str) -> None:
         if is_archive(path.name):

@@ -66,3 +66,5 @@ class Access:
     """Whether URLs may lead to loopback and private addresses."""
     limits: Limits = field(default_factory=Limits)
     resolve: Resolver = resolved
+    pictures: bool = False
+    """Whether pictures are fetched that documents show from the web."""

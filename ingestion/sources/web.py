@@ -24,6 +24,8 @@ __all__ = ["address", "check", "fetch"]
 _CHUNK: Final = 1 << 16
 _HEAD: Final = 1024
 _GONE: Final = (404, 410)
+_LATER: Final = (408, 425, 429, *range(500, 600))
+"""Answers that say nothing about another time."""
 _LEGACY: Final = re.compile(r"(?:iso8859|cp\d|koi8|mac-|shift_jis|euc_|gb|big5|tis-|utf-16)")
 """Encodings of texts, as Python names them. Others of Python's are none, or take quadratic time (punycode)."""
 _FAILURES: Final = (
@@ -106,11 +108,12 @@ def _check(response: httpx.Response, source: str, access: Access) -> None:
     if response.status_code in _GONE:
         raise SourceGone(f"{source} is gone (HTTP {response.status_code})", advice="--remove-missing removes it")
     if response.status_code != 200:
-        raise SourceError(
+        error = SourceError(
             f"{source} answers HTTP {response.status_code} {response.reason_phrase}".rstrip(),
             "200 is read",
             "open it in a browser, and name the address that shows the document",
         )
+        raise _passing(error) if response.status_code in _LATER else error
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) > access.limits.fetched:
         raise _too_large(source, access)
@@ -210,12 +213,19 @@ def _told(source: str, access: Access, deadline: Deadline) -> Iterator[None]:
         if deadline.passed:
             raise _too_slow(source, access) from exc
         told = " ".join(str(exc).split()) or type(exc).__name__
-        raise SourceError(f"{source} cannot be fetched ({told})", advice="try again later") from exc
+        raise _passing(SourceError(f"{source} cannot be fetched ({told})", advice="try again later")) from exc
 
 
 def _too_slow(source: str, access: Access) -> SourceError:
-    return SourceError(
-        f"{source} takes longer than {access.limits.seconds:g} s",
-        "quicker servers are waited for",
-        "raise TRIPTYCH_FETCH_TIMEOUT, or fetch it by hand and name the file",
+    return _passing(
+        SourceError(
+            f"{source} takes longer than {access.limits.seconds:g} s",
+            "quicker servers are waited for",
+            "raise TRIPTYCH_FETCH_TIMEOUT, or fetch it by hand and name the file",
+        )
     )
+
+
+def _passing(error: SourceError) -> SourceError:
+    error.passing = True
+    return error

@@ -91,6 +91,9 @@ cli.add_command(bench)
     help="Wait for another process that holds the corpus [0].",
 )
 @click.option("--archives", is_flag=True, help="Open zip and tar archives, given or below the given folders.")
+@click.option(
+    "--fetch-pictures/--no-fetch-pictures", default=None, help="Fetch pictures that documents show from the web."
+)
 @click.option("--allow-private", is_flag=True, help="Fetch URLs from loopback and private addresses too.")
 @click.option("--watch", is_flag=True, help="Go on following the folders until interrupted; a report a round.")
 @json_option
@@ -107,6 +110,7 @@ def ingest(
     exclude: tuple[str, ...],
     include: tuple[str, ...],
     archives: bool,
+    fetch_pictures: bool | None,
     allow_private: bool,
     wait: float,
     watch: bool,
@@ -154,6 +158,7 @@ def ingest(
                 include=include,
                 archives=archives,
                 allow_private=allow_private or None,
+                fetch_pictures=fetch_pictures,
                 wait=wait,
                 readers=readers,
                 stopped=show,
