@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ingestion.document import ParsedDocument, one_line, tidy
 from ingestion.readers import _zip
-from ingestion.readers._builder import Builder
+from ingestion.readers._builder import Builder, whole
 from ingestion.readers._links import address_suffix
 from ingestion.readers._office import DAMAGED, A, C, R, add_chart, add_diagram, core_metadata, damaged, open_package
 from ingestion.readers._omml import M, latex
@@ -59,8 +59,11 @@ class _Reader:
         self.builder.heading(title, 1)
         title_id = title_shape.shape_id if title else None
         for shape in slide.shapes:
-            if shape.shape_id != title_id:
-                self.shape(shape)
+            try:
+                if shape.shape_id != title_id:
+                    self.shape(shape)
+            except (LookupError, ValueError, AttributeError, TypeError) as exc:
+                self.builder.omit(f"a shape of slide {number}", f"damaged ({type(exc).__name__}: {exc})")
         self.alternatives(slide.shapes._spTree)
         if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None:
             self.builder.text(frame.text.replace("\v", "\n"), "notes")
@@ -96,7 +99,7 @@ class _Reader:
                 count.pop(level, None)
             else:
                 start = numbered.get("startAt", "1")
-                count[level] = count.get(level, int(start) - 1 if start.isdigit() else 0) + 1
+                count[level] = count.get(level, whole(start, 1) - 1) + 1
             if numbered is not None or listed or level or bulleted:
                 mark = f"{count[level]}." if numbered is not None else "-"
                 self.builder.text(f"{'  ' * level}{mark} {text}", "list")

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ingestion.document import ParsedDocument, Picture, one_line
 from ingestion.readers import _zip
-from ingestion.readers._builder import Builder
+from ingestion.readers._builder import Builder, whole
 from ingestion.readers._office import DAMAGED, A, C, R, add_chart, core_metadata, damaged, open_package
 from ingestion.readers._sheet import add_regions
 
@@ -43,7 +43,12 @@ def read(path: Path, root: Path) -> ParsedDocument:
             with ExitStack() as open_files:
                 archive, book = open_package(path, partial(_opened, open_files))
                 for name, part in _sheets(archive):
-                    _sheet(name, part, book, archive, builder)
+                    try:
+                        _sheet(name, part, book, archive, builder)
+                    except DAMAGED as exc:
+                        if not any(getattr(item, "kind", "") != "heading" for item in builder.items):
+                            raise
+                        builder.omit(f"the rest of sheet {name}", f"damaged ({type(exc).__name__}: {exc})")
                 _zip.count_unshown(archive, {item.name for item in builder.items if isinstance(item, Picture)}, builder)
             metadata = core_metadata(book.properties)
             book.close()
@@ -161,8 +166,7 @@ def _drawings(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, Any, s
     """(0-based row, anchor, drawing part) of what lies on a sheet."""
     tree = _zip.read_xml(archive, part)
     for anchor in tree if tree is not None else ():
-        row = anchor.findtext(f"{_XDR}from/{_XDR}row") or "0"
-        yield (int(row) if row.isdigit() else 0), anchor, part
+        yield whole(anchor.findtext(f"{_XDR}from/{_XDR}row") or "", 0), anchor, part
 
 
 def _drawing(archive: zipfile.ZipFile, anchor: Any, part: str, builder: Builder) -> None:
@@ -217,8 +221,8 @@ def _notes(archive: zipfile.ZipFile, related: list[tuple[str, str]], builder: Bu
             continue
         authors = [author.text or "" for author in tree.iter(f"{_S}author")]
         for comment in tree.iter(f"{_S}comment"):
-            number = comment.get("authorId", "")
-            author = authors[int(number)] if number.isdigit() and int(number) < len(authors) else ""
+            number = whole(comment.get("authorId", ""), len(authors))
+            author = authors[number] if number < len(authors) else ""
             words = "".join(t.text or "" for t in comment.iter(f"{_S}t"))
             if comment.get("ref", "") not in threaded:
                 _note(comment.get("ref", ""), author, words, builder)
