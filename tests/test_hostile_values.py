@@ -5,6 +5,8 @@ themselves, nesting without end."""
 from __future__ import annotations
 
 import json
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from ingestion.readers import _sheet, read
 from ingestion.readers._builder import whole
 from rag.errors import TriptychError
-from tests.document_files import png, told, write
+from tests.document_files import png, rezipped, told, write
+from tests.samples import samples
 from tests.test_readers_odf import _package, text_document
 
 ODD = ("²", "⑤", "--5", "9" * 5000, "-", "")
@@ -126,3 +129,53 @@ def test_a_failed_assertion_in_the_drawing_library_is_a_picture_that_cannot_be_d
     monkeypatch.setattr(resvg_py, "svg_to_bytes", panic)
     with pytest.raises(TriptychError, match="cannot be drawn"):
         read(write(tmp_path / "a.svg", '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'))
+
+
+def test_a_part_that_is_there_twice_warns_nobody(tmp_path: Path):
+    path = samples(tmp_path)["docx"]
+    with zipfile.ZipFile(path) as archive:
+        rels = archive.read("_rels/.rels").replace(
+            b"http://schemas.openxmlformats.org/officeDocument/2006/", b"http://purl.oclc.org/ooxml/officeDocument/"
+        )
+    rezipped(path, {"_rels/.rels": rels})
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr("_rels/.rels", rels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "Results" in [block.text for block in read(path).blocks]
+
+
+def test_a_shape_that_is_damaged_does_not_cost_the_slides(tmp_path: Path):
+    path = samples(tmp_path)["pptx"]
+    with zipfile.ZipFile(path) as archive:
+        slide = archive.read("ppt/slides/slide1.xml")
+    assert slide.count(b"<a:gridCol ")
+    document = read(
+        rezipped(
+            path,
+            {
+                "ppt/slides/slide1.xml": slide.replace(b"<a:tr h=", b'<a:tc gridSpan="x"/><a:tr h=').replace(
+                    b"<a:tc>", b'<a:tc gridSpan="x">'
+                )
+            },
+        )
+    )
+    assert any("Rain fell" in block.text for block in document.blocks)
+    assert "a shape of slide 1: damaged" in told(document)
+
+
+def test_a_sheet_that_is_damaged_does_not_cost_the_others(tmp_path: Path):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["kept", "words"])
+    book.create_sheet("Other").append(["lost", 5])
+    book.save(tmp_path / "a.xlsx")
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as archive:
+        sheet = archive.read("xl/worksheets/sheet2.xml")
+    document = read(
+        rezipped(tmp_path / "a.xlsx", {"xl/worksheets/sheet2.xml": sheet.replace(b"<v>5</v>", b"<v>x</v>")})
+    )
+    assert "kept | words" in [block.text for block in document.blocks]
+    assert "the rest of sheet Other: damaged" in told(document)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ _SETTINGS: Final = {
     "file_insertion_enabled": False,
     "raw_enabled": True,  # kept in the tree as text; files and addresses of `raw` are refused by the setting above
     "_disable_config": True,
+    "traceback": True,  # raise what goes wrong, instead of printing it and ending the process
     "report_level": 2,
     "halt_level": 5,
     "warning_stream": False,
@@ -35,13 +38,27 @@ STUMBLES: Final = (RecursionError, ValueError, AssertionError, AttributeError, L
 
 
 def parse(text: str, path: Path) -> Any:
+    """The tree of docutils. Raises SourceError, or one of STUMBLES where docutils cannot do it in bounded time."""
     from docutils.core import publish_doctree
     from docutils.utils import SystemMessage
 
     try:
-        return publish_doctree(text, reader=_reader(), settings_overrides=dict(_SETTINGS))
+        return publish_doctree(text, reader=_reader(), settings=copy(_settings()))
     except SystemMessage as exc:
         raise SourceError(f"{path} is not readable reStructuredText ({exc})", advice="mend it or name it .txt") from exc
+
+
+@cache
+def _settings() -> Any:
+    """What docutils asks for its settings, put together once: that takes longer than to parse a paragraph."""
+    from docutils.frontend import get_default_settings
+    from docutils.parsers.rst import Parser
+    from docutils.readers.standalone import Reader
+
+    settings = get_default_settings(Parser, Reader)
+    for name, value in _SETTINGS.items():
+        setattr(settings, name, value)
+    return settings
 
 
 def _reader() -> Any:

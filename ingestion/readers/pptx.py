@@ -50,6 +50,8 @@ class _Reader:
 
     def slide(self, slide: Any, number: int) -> str:
         """Add a slide and return its title."""
+        from pptx.exc import PythonPptxError
+
         self.part, self.builder.page = slide.part, number
         self.builder.leave_sections()
         title_shape = slide.shapes.title
@@ -62,7 +64,7 @@ class _Reader:
             try:
                 if shape.shape_id != title_id:
                     self.shape(shape)
-            except (LookupError, ValueError, AttributeError, TypeError) as exc:
+            except (LookupError, ValueError, AttributeError, TypeError, PythonPptxError) as exc:
                 self.builder.omit(f"a shape of slide {number}", f"damaged ({type(exc).__name__}: {exc})")
         self.alternatives(slide.shapes._spTree)
         if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None:
