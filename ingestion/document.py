@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -40,6 +41,15 @@ def writable(value: Any) -> Any:
         changed = {name: new for name, (old, new) in parts.items() if new != old}
         return replace(value, **changed) if changed else value
     return value
+
+
+def storable(value: object) -> bool:
+    """Whether `value` is a scalar that every engine keeps as it is: Unicode, finite, whole numbers of 64 bits."""
+    if isinstance(value, str):
+        return not any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def one_line(text: str) -> str:

@@ -4,7 +4,6 @@ rag.schema."""
 from __future__ import annotations
 
 import hashlib
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Final
 from llama_index.core.schema import ImageNode, NodeRelationship, ObjectType, RelatedNodeInfo, TextNode
 
 from ingestion.assets import PictureStore
-from ingestion.document import Block, ParsedDocument, Picture, one_line, section_path
+from ingestion.document import Block, ParsedDocument, Picture, one_line, section_path, storable
 from ingestion.seams import Encoder
 from ingestion.split import Passage, Spans, split_blocks
 from rag.errors import InputError, PictureError
@@ -60,7 +59,7 @@ def document_id(source: str) -> str:
 def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The user's metadata, if it can be stored and filtered. Raises InputError for reserved keys and nested values."""
     for key, value in metadata.items():
-        if not isinstance(key, str) or not _storable(key):
+        if not isinstance(key, str) or not storable(key):
             raise InputError(f"metadata key {key!r}", "words in Unicode are allowed", "rename it")
         if not key or key in RESERVED or key.startswith("_"):
             raise InputError(
@@ -69,7 +68,7 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
                 f"rename it, as in my_{key.lstrip('_')}",
             )
         values = value if isinstance(value, list | tuple) else [value]
-        if not all(map(_storable, values)):
+        if not all(map(storable, values)):
             raise InputError(
                 f"metadata {key}={value!r}",
                 "strings, finite numbers (whole ones of 64 bits), booleans and lists of them are allowed",
@@ -87,15 +86,6 @@ def _fields_of(document: ParsedDocument) -> dict[str, Any]:
         except InputError:
             continue
     return kept
-
-
-def _storable(value: object) -> bool:
-    """Whether `value` is a scalar that every engine keeps as it is: Unicode, finite, whole numbers of 64 bits."""
-    if isinstance(value, str):
-        return not any("\ud800" <= char <= "\udfff" for char in value)
-    if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    return isinstance(value, float) and math.isfinite(value)
 
 
 def embedding_text(node: TextNode, spans: Spans, window: int) -> str:

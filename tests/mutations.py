@@ -15,6 +15,8 @@ from typing import Any, Final
 Change = Callable[[Random, bytes], bytes]
 
 NUMBERS: Final = (0, 1, -1, 255, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 1, -(2**31), 2**63, 10**20, 10**400)
+ODD: Final = ("²", "⑤", "--5", "9" * 5000, "1e38", "0x10", "")
+"""Where a number is expected: what `isdigit` takes for one and `int` does not, and the reverse."""
 WORDS: Final = (
     *(
         "",
@@ -187,7 +189,7 @@ def _other_number(draw: Random, text: str) -> str:
     if not found:
         return text
     number = draw.choice(found)
-    return text[: number.start()] + str(draw.choice(NUMBERS)) + text[number.end() :]
+    return text[: number.start()] + str(draw.choice((*NUMBERS, *ODD))) + text[number.end() :]
 
 
 def in_xml(draw: Random, data: bytes) -> bytes:
@@ -200,7 +202,9 @@ def in_xml(draw: Random, data: bytes) -> bytes:
     way, tag = draw.randrange(9), draw.choice(tags)
     if way == 0 and values:
         one = draw.choice(values)
-        value = draw.choice((str(draw.choice(NUMBERS)), draw.choice(WORDS).replace('"', ""), draw.choice(values)[1]))
+        value = draw.choice(
+            (str(draw.choice((*NUMBERS, *ODD))), draw.choice(WORDS).replace('"', ""), draw.choice(values)[1])
+        )
         text = text[: one.start(1)] + value + text[one.end(1) :]
     elif way == 1:
         text = text[: tag.start()] + text[tag.end() :]

@@ -56,7 +56,7 @@ HOMES = {
     "docx": ("ingestion/readers/docx.py",),
     "pptx": ("ingestion/readers/pptx.py",),
     "openpyxl": ("ingestion/readers/xlsx.py",),
-    "docutils": ("ingestion/readers/rst.py",),
+    "docutils": ("ingestion/readers/_rst_tree.py", "ingestion/readers/rst.py"),
     "resvg_py": ("rag/pictures/svg.py",),
     "pillow_heif": ("rag/pictures/opening.py",),
     "rapidocr": ("ingestion/ocr.py",),

@@ -43,16 +43,24 @@ SLOW: dict[str, str] = {
     "repeated cells.adoc": "|===\n" + "1000*|a " * (SIZE // 8) + "\n|===",
     "open emphasis.rst": "*a " * (SIZE // 3),
     "open literals.rst": "``a " * (SIZE // 4),
+    "contents.rst": "A\n=\n\n.. contents::\n\n" * (SIZE // 20),
+    "transitions.rst": "----\n\n" * (SIZE // 6),
+    "classes.rst": ".. class:: a\n\n" * (SIZE // 14),
+    "lists in lists.rst": ("* " * 100 + "x\n") * (SIZE // 200),
     "nested front matter.md": "---\na: " + "[" * SIZE + "\n---\nwords",
     "srcset.html": '<img srcset="' + "a" * SIZE + ' b">',
     "nested tables.html": "<table><tr><td>" * (SIZE // 15) + "x",
     "nested menus.html": "<div role=search>" * (SIZE // 17),
     "nested drawings.html": "<svg>" * (SIZE // 10) + '<image href="x"/>' * (SIZE // 20),
     "sources.html": "<picture>" + '<source srcset="a 1x">' * (SIZE // 44) + '<img src="x">' * (SIZE // 26),
+    "inline drawings.html": '<svg><image href="x"/></svg>' * (SIZE // 3),
+    "scripts.html": "<p>a</p><script></script>" * (SIZE // 3),
     "addressees.eml": "To: " + '"a" ' * (SIZE // 4) + "\n\nwords",
     "encoded words.eml": "To: " + "=?utf-8?q?a?= " * (SIZE // 14) + "\n\nwords",
     "blur.svg": f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60">{_FILTER}'
     + f'<g transform="rotate(5)" filter="url(#f)">{_FAR}</g><g style="filter : url(#f)">{_FAR}</g></svg>',
+    "arc.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><path d="M0 0A1e38 1e38 0 0 0 9 1e38"/><path d="M1 1h9v9z"/></svg>',
+    "pattern.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><pattern id="p" width="9" height="1e38" patternUnits="userSpaceOnUse"><rect width="1" height="1"/></pattern><rect width="9" height="9" fill="url(#p)"/></svg>',
 }
 
 

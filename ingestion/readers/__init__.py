@@ -11,12 +11,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from ingestion.document import ParsedDocument, writable
+from ingestion.document import Omission, ParsedDocument, storable, writable
 from ingestion.junk import without_junk
 from ingestion.ocr import with_drawn_words
 from rag.errors import SourceError
@@ -76,7 +77,7 @@ def read(path: Path, root: Path | None = None) -> ParsedDocument:
     with _told(path):
         result: ParsedDocument = _reader(path).read(path, _root(path, root))
         whole: ParsedDocument = writable(with_drawn_words(without_junk(result)))
-        return whole
+        return _with_plain_metadata(whole)
 
 
 def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:
@@ -86,6 +87,20 @@ def linked_files(path: Path, root: Path | None = None) -> tuple[Path, ...]:
         if not hasattr(module, "linked"):
             return ()
         return tuple(sorted(set(module.linked(path, _root(path, root)))))
+
+
+def _with_plain_metadata(document: ParsedDocument) -> ParsedDocument:
+    """`document` without the fields that no engine can store, which are named as left out."""
+    odd = [
+        key
+        for key, value in document.metadata.items()
+        if not all(map(storable, value if isinstance(value, list | tuple) else (value,)))
+    ]
+    if not odd:
+        return document
+    told = (Omission(f"metadata {key[:100]}", "no text, finite number or whole number of 64 bits") for key in odd)
+    kept = {key: value for key, value in document.metadata.items() if key not in odd}
+    return replace(document, metadata=kept, warnings=(*document.warnings, *told))
 
 
 @contextmanager

@@ -29,6 +29,10 @@ MAX_LINKED_BYTES: Final = 256 * 2**20
 MAX_TRIES: Final = 3
 """Addresses of one picture that are tried."""
 REMOTE: Final = "remote, fetched only when asked: --fetch-pictures"
+MAX_HEADING: Final = 1000
+"""Characters of a heading that stand over what is beneath it: they are stored with each passage."""
+MAX_NAME: Final = 300
+"""Characters of what a warning calls something by; an address may have thousands."""
 
 
 class Builder:
@@ -39,6 +43,8 @@ class Builder:
         self.warnings: list[Omission] = []
         self.linked: list[Path] = []
         self.page: int | None = None
+        self.cells = self.cell_characters = 0
+        """Of spreadsheets, looked at so far."""
         self._headings: list[tuple[int, str]] = []
         self._junk: Counter[str] = Counter()
         self._known: dict[bytes, tuple[bytes, PictureInfo]] = {}
@@ -56,7 +62,7 @@ class Builder:
             return
         while self._headings and self._headings[-1][0] >= level:
             self._headings.pop()
-        self._headings.append((level, text))
+        self._headings.append((level, f"{text[:MAX_HEADING]}…" if len(text) > MAX_HEADING else text))
         if keep:
             self.items.append(Block(text, self.section, self.page, "heading"))
 
@@ -73,8 +79,9 @@ class Builder:
             self.items.append(Block(text, self.section, self.page, kind))
 
     def omit(self, what: str, reason: str) -> None:
-        """Note something that could not be kept."""
-        self.warnings.append(Omission(what, one_line(reason)))
+        """Note something that could not be kept; of a long name its beginning."""
+        what = one_line(what)
+        self.warnings.append(Omission(f"{what[:MAX_NAME]}…" if len(what) > MAX_NAME else what, one_line(reason)))
 
     def picture(self, data: bytes, name: str, alt: str = "", caption: str = "") -> bool:
         """Add a picture that decodes, or note why it does not and keep its words. Returns whether it was added.
@@ -158,6 +165,12 @@ class Builder:
             left_out=dict(self._junk),
             linked=tuple(dict.fromkeys(self.linked)),
         )
+
+
+def whole(text: str, default: int) -> int:
+    """The number that an attribute tells in at most nine digits; `default` for anything else. (`isdigit` is also true
+    of "²", which `int` refuses, and longer numbers than a thousand digits are refused too.)"""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
 def data_uri(uri: str) -> bytes:

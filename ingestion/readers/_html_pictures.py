@@ -56,20 +56,27 @@ def _first_local(sources: Sequence[str], base: Path, root: Path) -> tuple[str, P
 
 def as_img(soup: BeautifulSoup) -> None:
     """Let pictures in other elements be `img`: the only picture of an inline drawing (covers of books are made so), an
-    `object` or `input` that is a picture."""
+    `object` or `input` that is a picture. Elements change where they are: what is put in or taken out is looked for
+    among all its neighbours, and a page may have ten thousands."""
     for svg in list(outermost(soup, lambda tag: tag.name == "svg")):
         title = svg.find("title")
         images = [image for image in svg.find_all("image") if image.get("xlink:href") or image.get("href")]
+        words = one_line(title.get_text(" ")) if isinstance(title, Tag) else str(svg.get("aria-label") or "")
+        if images:
+            _become(svg, "span", {})
         for image in images:
             src = str(image.get("href") or image.get("xlink:href"))
-            words = one_line(title.get_text(" ")) if isinstance(title, Tag) else str(svg.get("aria-label") or "")
-            svg.insert_before(soup.new_tag("img", attrs={"src": src, "alt": words}))
+            svg.append(soup.new_tag("img", attrs={"src": src, "alt": words}))
     for tag in soup.find_all("object"):
         if str(tag.get("type") or "").startswith("image/") and tag.get("data"):
-            img = soup.new_tag("img", attrs={"src": str(tag["data"]), "alt": one_line(tag.get_text(" "))})
-            tag.replace_with(img)
+            _become(tag, "img", {"src": str(tag["data"]), "alt": one_line(tag.get_text(" "))})
     for tag in soup.find_all("input", type="image", src=True):
-        tag.replace_with(soup.new_tag("img", attrs={"src": str(tag["src"]), "alt": str(tag.get("alt") or "")}))
+        _become(tag, "img", {"src": str(tag["src"]), "alt": str(tag.get("alt") or "")})
+
+
+def _become(tag: Tag, name: str, attributes: dict[str, str]) -> None:
+    tag.clear()
+    tag.name, tag.attrs = name, dict(attributes)
 
 
 def outermost(root: Tag, wanted: Callable[[Tag], bool], closed: str = "") -> Iterator[Tag]:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ingestion.readers._builder import whole
+
 _W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _ROMAN: Final = (
     (1000, "m"),
@@ -58,9 +60,9 @@ class Numbering:
             found.family[identity] = parent
             found.levels[identity] = _levels(abstract.get(parent))
             for override in num.iterfind(f"{_W}lvlOverride"):
-                level = _whole(override.get(f"{_W}ilvl", "0"), 0)
+                level = whole(override.get(f"{_W}ilvl", "0"), 0)
                 if (start := _value(override, "startOverride")) and level in found.levels[identity]:
-                    found.levels[identity][level].start = _whole(start, 1)
+                    found.levels[identity][level].start = whole(start, 1)
                     found.family[identity] = f"{parent}/{identity}"
         return found
 
@@ -97,14 +99,14 @@ class Numbering:
             if told is not None:
                 identity, depth = identity or _value(told, "numId"), depth or _value(told, "ilvl")
             style = _value(element, "basedOn")
-        return identity, _whole(depth, 0)
+        return identity, whole(depth, 0)
 
 
 def _levels(abstract: Any | None) -> dict[int, _Level]:
     levels = {}
     for level in abstract.iterfind(f"{_W}lvl") if abstract is not None else ():
-        levels[_whole(level.get(f"{_W}ilvl", "0"), 0)] = _Level(
-            _value(level, "numFmt") or "decimal", _value(level, "lvlText"), _whole(_value(level, "start"), 1)
+        levels[whole(level.get(f"{_W}ilvl", "0"), 0)] = _Level(
+            _value(level, "numFmt") or "decimal", _value(level, "lvlText"), whole(_value(level, "start"), 1)
         )
     return levels
 
@@ -112,10 +114,6 @@ def _levels(abstract: Any | None) -> dict[int, _Level]:
 def _value(element: Any | None, name: str) -> str:
     found = element.find(f"{_W}{name}") if element is not None else None
     return "" if found is None else str(found.get(f"{_W}val", ""))
-
-
-def _whole(text: str, default: int) -> int:
-    return int(text) if text.isdigit() and len(text) < 9 else default
 
 
 def _written(number: int, form: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ingestion.document import one_line
+from ingestion.readers._builder import whole
 from ingestion.readers._links import address_suffix
 from ingestion.readers._sheet import MAX_ROWS
 from ingestion.readers._tables import MAX_SPREAD
@@ -37,24 +38,27 @@ def frames_of(element: Any) -> Iterator[Any]:
 
 def text_of(element: Any, told: set[str] | None = None) -> str:
     """The words of a paragraph; frames, notes and remarks are not among them."""
+    # White space of the file is one space however much there is (ODF 1.2, 6.1.2), also around what was taken out.
+    return re.sub(" {2,}", " ", _words_of(element, told))
+
+
+def _words_of(element: Any, told: set[str] | None) -> str:
     parts = [_SPACE.sub(" ", element.text or "")]
     for child in element:
         tag = child.tag
         if tag == f"{TEXT}s":
-            count = child.get(f"{TEXT}c", "1")
-            parts.append(" " * min(int(count) if count.isdigit() else 1, 1000))
+            parts.append(" " * min(whole(child.get(f"{TEXT}c", ""), 1), 1000))
         elif tag == f"{TEXT}tab":
             parts.append("\t")
         elif tag == f"{TEXT}line-break":
             parts.append("\n")
         elif isinstance(tag, str) and tag not in SKIPPED and not tag.startswith((DRAW, PRESENTATION)):
-            words = text_of(child, told)
+            words = _words_of(child, told)
             if tag == f"{TEXT}a" and told is not None:
                 words += address_suffix(words, child.get(f"{XLINK}href", ""), told)
             parts.append(words)
         parts.append(_SPACE.sub(" ", child.tail or ""))
-    # White space of the file is one space however much there is (ODF 1.2, 6.1.2), also around what was taken out.
-    return re.sub(" {2,}", " ", "".join(parts))
+    return "".join(parts)
 
 
 def rows_of(table: Any) -> Iterator[tuple[int, Iterator[Any]]]:
@@ -83,8 +87,7 @@ def sheet_rows_of(sheet: Any, told: set[str]) -> Iterator[list[str]]:
 
 
 def count_of(element: Any, name: str, most: int) -> int:
-    value = element.get(f"{TABLE}{name}", "1")
-    return min(int(value), most) if value.isdigit() and len(value) < 12 else 1
+    return min(whole(element.get(f"{TABLE}{name}", ""), 1), most)
 
 
 def span_of(cell: Any, name: str) -> int:

@@ -8,13 +8,14 @@ import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Final
 
 from lxml import etree
 
 from ingestion.document import one_line
 from ingestion.readers import _zip
-from ingestion.readers._builder import Builder
+from ingestion.readers._builder import Builder, whole
 from ingestion.readers._tables import add_table
 from rag.errors import SourceError
 
@@ -52,7 +53,7 @@ def _transitional(path: Path) -> BytesIO:
     know."""
     copy = BytesIO()
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as target:
-        for info in source.infolist():
+        for info in source.NameToInfo.values():  # a part that is there twice once, as every reader sees it
             data = source.read(info)
             if info.filename.endswith((".xml", ".rels")):
                 data = re.sub(_STRICT + rb"(\w+)/", rb"http://schemas.openxmlformats.org/\1/2006/", data)
@@ -63,7 +64,9 @@ def _transitional(path: Path) -> BytesIO:
 
 def damaged(path: Path, kind: str, exc: BaseException) -> SourceError:
     """The error for a package that cannot be understood."""
-    return SourceError(f"{path} is not a readable {kind} file ({exc})", advice="repair it or save it again")
+    return SourceError(
+        f"{path} is not a readable {kind} file ({shorten(str(exc), 300)})", advice="repair it or save it again"
+    )
 
 
 def core_metadata(properties: Any) -> dict[str, Any]:
@@ -122,8 +125,8 @@ def add_newer_chart(builder: Builder, space: Any) -> None:
 
 
 def _newer_points(level: Any) -> dict[int, str]:
-    points = ((point.get("idx", ""), point.text or "") for point in level.iterfind(f"{CX}pt"))
-    return dict(sorted((int(index), _number(text)) for index, text in points if index.isdigit())[:_MAX_POINTS])
+    points = ((whole(point.get("idx", ""), -1), point.text or "") for point in level.iterfind(f"{CX}pt"))
+    return dict(sorted((index, _number(text)) for index, text in points if index >= 0)[:_MAX_POINTS])
 
 
 def _points(source: Any | None) -> dict[int, str]:
@@ -132,10 +135,10 @@ def _points(source: Any | None) -> dict[int, str]:
         return {}
     found: dict[int, str] = {}
     for point in source.iter(f"{C}pt"):
-        index, value = point.get("idx", "0"), point.findtext(f"{C}v") or ""
-        if index.isdigit() and len(found) < _MAX_POINTS:
+        index, value = whole(point.get("idx", "0"), -1), point.findtext(f"{C}v") or ""
+        if index >= 0 and len(found) < _MAX_POINTS:
             text = _number(value)
-            found[int(index)] = f"{found[int(index)]} {text}" if int(index) in found else text
+            found[index] = f"{found[index]} {text}" if index in found else text
     direct = source.findtext(f"{C}v")
     return found or ({0: direct} if direct else {})
 

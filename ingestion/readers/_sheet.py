@@ -10,9 +10,9 @@ from ingestion.readers._builder import Builder
 from ingestion.readers._tables import add_table
 
 MAX_CELLS: Final = 5_000_000
-"""Cells looked at in one sheet, the empty ones between others among them: a minute or so."""
+"""Cells looked at in one file, the empty ones between others among them, and rows: a minute or so."""
 MAX_CHARACTERS: Final = 50_000_000
-"""Of the cells of one sheet: a few bytes of a file repeat a long text as often as there are cells."""
+"""Of the cells of one file: a few bytes of a file repeat a long text as often as there are cells."""
 MAX_ROWS: Final = 1_100_000
 """Rows looked at in one sheet: all that Excel can have."""
 _LABEL: Final = 120
@@ -24,12 +24,12 @@ def add_regions(rows: Iterable[Sequence[str]], where: str, builder: Builder) -> 
     """(first row, a function that adds it) of each stretch of rows without a blank one, so that a caller can put
     between them what lies between them. What lies beyond these bounds is counted as left out."""
     stretch: list[Sequence[str]] = []
-    first = seen = length = 0
+    first = 0
     for number, row in enumerate(rows):
-        seen += len(row)
-        length += sum(map(len, row))
-        if seen > MAX_CELLS or number >= MAX_ROWS or length > MAX_CHARACTERS:
-            limits = f"{MAX_CELLS} cells, {MAX_ROWS} rows or {MAX_CHARACTERS} characters"
+        builder.cells += max(1, len(row))
+        builder.cell_characters += sum(map(len, row))
+        if builder.cells > MAX_CELLS or number >= MAX_ROWS or builder.cell_characters > MAX_CHARACTERS:
+            limits = f"{MAX_CELLS} cells in a file, {MAX_ROWS} rows in a sheet or {MAX_CHARACTERS} characters"
             builder.omit(f"rows from {number + 1} of {where}", f"more than {limits}")
             break
         if any(row):

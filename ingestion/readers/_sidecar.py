@@ -47,18 +47,23 @@ def read_sidecar(path: Path) -> Sidecar:
     text = load_text(path)
     if path.suffix.lower() != ".json":
         return Sidecar(one_line(text))
-    fields = json.loads(text)
+    try:
+        fields = json.loads(text)
+    except RecursionError as exc:
+        raise ValueError("JSON that is nested too deeply") from exc
     if not isinstance(fields, dict):
         raise ValueError("a JSON object with the key caption is expected")
     captions = [one_line(str(fields[key])) for key in _CAPTION_KEYS if isinstance(fields.get(key), str | int | float)]
     listed = next((fields[key] for key in _KEYWORD_KEYS if fields.get(key)), ())
     keywords = (
-        split_keywords([listed]) if isinstance(listed, str) else [str(word) for word in listed if _is_scalar(word)]
+        split_keywords([listed])
+        if isinstance(listed, str)
+        else [str(word) for word in (listed if isinstance(listed, list) else [listed]) if _is_scalar(word)]
     )
     used = {*_CAPTION_KEYS, *_ALT_KEYS, *_KEYWORD_KEYS}
     return Sidecar(
         next(filter(None, captions), ""),
-        next((one_line(str(fields[key])) for key in _ALT_KEYS if fields.get(key)), ""),
+        next((one_line(str(fields[key])) for key in _ALT_KEYS if fields.get(key) and _is_scalar(fields[key])), ""),
         keyword_list(keywords),
         {key: value for key, value in fields.items() if key not in used and _is_scalar(value)},
     )

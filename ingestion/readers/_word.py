@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ingestion.readers._builder import whole
+
 W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 V: Final = "{urn:schemas-microsoft-com:vml}"
 WP: Final = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
@@ -62,8 +64,8 @@ def chosen(field: Any) -> str:
     entries = [entry.get(f"{W}val", "") for entry in field.iterfind(f"{W}ddList/{W}listEntry")]
     if entries:
         result = field.find(f"{W}ddList/{W}result")
-        number = "0" if result is None else result.get(f"{W}val", "0")
-        return entries[int(number)] if number.isdigit() and int(number) < len(entries) else ""
+        number = 0 if result is None else whole(result.get(f"{W}val", "0"), len(entries))
+        return entries[number] if number < len(entries) else ""
     box = field.find(f"{W}checkBox")
     if box is None:
         return ""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ingestion.document import BlockKind, ParsedDocument, one_line
 from ingestion.readers import _zip
-from ingestion.readers._builder import CAPTION_LABEL, Builder
+from ingestion.readers._builder import CAPTION_LABEL, Builder, whole
 from ingestion.readers._furniture import Furniture
 from ingestion.readers._links import address_suffix
 from ingestion.readers._numbering import Numbering
@@ -206,8 +206,8 @@ class _Reader:
         if match := re.fullmatch(r"heading (\d)", self.style_name(paragraph)):
             return int(match[1])
         outline = paragraph.find(f"{W}pPr/{W}outlineLvl")
-        value = outline.get(f"{W}val", "9") if outline is not None else "9"
-        return int(value) + 1 if value.isdigit() and int(value) < 9 else 0
+        value = whole(outline.get(f"{W}val", ""), 9) if outline is not None else 9
+        return value + 1 if value < 9 else 0
 
     def has_pictures(self, paragraph: Any) -> bool:
         """Whether a paragraph without text shows something."""
@@ -282,7 +282,7 @@ class _Reader:
                     text = text or grid[-1][len(row)]
                 span = cell.find(f"{W}tcPr/{W}gridSpan")
                 width = span.get(f"{W}val", "1") if span is not None and len(cells) > 1 else "1"
-                row += [text] * (min(int(width), 100) if width.isdigit() else 1)
+                row += [text] * min(whole(width, 1), 100)
             grid.append(row)
         return grid
 

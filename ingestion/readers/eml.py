@@ -37,11 +37,14 @@ _MALFORMED: Final = (ValueError, LookupError, AttributeError, TypeError, Asserti
 
 class _Bounded(EmailPolicy):
     """Headers are parsed as far as MAX_HEADER: the parser's time grows with the square of their length, and 100 kB of
-    encoded words take it a gigabyte."""
+    encoded words take it a gigabyte. One that it cannot parse says nothing."""
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
         """The header's value, cut."""
-        return super().header_fetch_parse(name, value[:MAX_HEADER])
+        try:
+            return super().header_fetch_parse(name, value[:MAX_HEADER])
+        except _MALFORMED:
+            return ""
 
 
 _POLICY: Final = _Bounded()

@@ -10,14 +10,14 @@ import re
 import warnings
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString, PreformattedString
 from bs4.exceptions import ParserRejectedMarkup
 
 from ingestion.document import BlockKind, ParsedDocument, one_line
-from ingestion.readers._builder import Builder
+from ingestion.readers._builder import Builder, whole
 from ingestion.readers._html_pictures import Show, addresses, as_img, linked_in, local, outermost
 from ingestion.readers._links import address_suffix
 from ingestion.readers._tables import Cell, add_table, spread
@@ -60,11 +60,15 @@ def linked(path: Path, root: Path) -> tuple[Path, ...]:
 
 
 def parse(markup: str | bytes) -> BeautifulSoup:
-    """`markup` as a tree. lxml accepts anything; its remarks about XML and file names are not for our users."""
+    """`markup` as a tree. lxml accepts anything that can be encoded; its remarks about XML and file names are not for
+    our users."""
+    encoding = "utf-8" if isinstance(markup, str) else None
+    if isinstance(markup, str):
+        markup = markup.encode("utf-8", "ignore")  # half a character, as in JSON that was cut, is none
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return BeautifulSoup(markup, "lxml")
+            return BeautifulSoup(markup, "lxml", from_encoding=encoding)
         except ParserRejectedMarkup as exc:
             raise SourceError(f"the HTML cannot be parsed ({exc})", advice="save the page again") from exc
 
@@ -98,13 +102,14 @@ def add_html(soup: BeautifulSoup, builder: Builder, show: Show) -> None:
     """Add the content of `soup` to `builder`, its pictures by `show`."""
     base = soup.find("base", href=True)
     prefix = str(base["href"]) if isinstance(base, Tag) else ""
-    walker = _Walker(builder, show, prefix if urlsplit(prefix).scheme in ("http", "https") else "")
+    walker = _Walker(builder, show, prefix if prefix.lower().startswith(("http://", "https://")) else "")
     as_img(soup)
     for noise in list(outermost(soup, _is_noise)):
         if noise.name != "noscript":  # repeats what a script would load
             for _ in noise.find_all("img"):
                 builder.junk("in menus and search forms")
-        noise.extract()
+        noise.clear()
+        noise.name = "noise"  # empty where it is: to take it out costs a look at all its neighbours
     walker.children(soup, 0)
     walker.flush()
 
@@ -179,8 +184,7 @@ class _Walker:
         """A block element: what was gathered ends before it, and what it gathers ends with it."""
         self.flush()
         if name in ("ol", "ul", "menu"):
-            start = str(tag.get("start") or "1")
-            self._lists.append((int(start) if start.lstrip("-").isdigit() else 1) - 1 if name == "ol" else None)
+            self._lists.append(_start(str(tag.get("start") or "")) - 1 if name == "ol" else None)
         elif name == "li":
             self._marker = self.marker(tag)
         self.children(tag, depth)
@@ -195,8 +199,7 @@ class _Walker:
         indent = "  " * max(0, len(self._lists) - 1)
         if not self._lists or (last := self._lists[-1]) is None:
             return f"{indent}- "
-        value = str(item.get("value") or "")
-        self._lists[-1] = number = int(value) if value.isdigit() and len(value) < 10 else last + 1
+        self._lists[-1] = number = whole(str(item.get("value") or ""), last + 1)
         return f"{indent}{number}. "
 
     def heading(self, tag: Tag, level: int) -> None:
@@ -324,5 +327,9 @@ def _formula(math: Tag) -> str:
 
 
 def _number(value: Any) -> int:
-    text = str(value or "1").strip()
-    return int(text) if text.isdigit() and len(text) < 6 else 1
+    return whole(str(value or "").strip(), 1)
+
+
+def _start(text: str) -> int:
+    """The first number of a list; it may be negative."""
+    return -whole(text[1:], -1) if text.startswith("-") else whole(text, 1)

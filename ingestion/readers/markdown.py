@@ -32,6 +32,8 @@ else:
 _FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
 _TOML_MATTER: Final = re.compile(r"\A\ufeff?\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.S | re.M)
 _MAX_MATTER: Final = 100_000
+_MISTAGGED: Final = (AttributeError, LookupError, TypeError)
+"""What PyYAML was seen to raise on a value that is not what its tag says: `!!bool x`."""
 _MAX_BRACKETS: Final = 1000
 _ATTRIBUTES: Final = re.compile(r"\{((?:[^{}\"']|\"[^\"]*\"|'[^']*')*)\}")
 _ATTRIBUTE: Final = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))")
@@ -127,14 +129,15 @@ def _split_front_matter(text: str, builder: Builder) -> tuple[str, dict[str, Any
     body = text[match.end() :]
     try:
         fields = _toml(match[1]) if match.re is _TOML_MATTER else _yaml(match[1])
+        if not isinstance(fields, dict):
+            return (text, {}) if fields is not None else (body, {})
+        named = {str(key): value for key, value in fields.items()}
     except ValueError as exc:
         builder.omit("front matter", str(exc).splitlines()[0])
         return body, {}
-    if not isinstance(fields, dict):
-        return (text, {}) if fields is not None else (body, {})
-    plain = {str(key): _plain(value) for key, value in fields.items()}
-    for key, value in fields.items():
-        if plain[str(key)] is None and value not in (None, [], {}):
+    plain = {key: _plain(value) for key, value in named.items()}
+    for key, value in named.items():
+        if plain[key] is None and value not in (None, [], {}):
             builder.omit(f"front matter {key}", "only scalars and lists of scalars become metadata")
     return body, {key: value for key, value in plain.items() if value is not None}
 
@@ -150,15 +153,15 @@ def _yaml(text: str) -> Any:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise ValueError("YAML with aliases is not read")
         return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as exc:
-        raise ValueError(f"not YAML ({str(exc).splitlines()[0]})") from exc
+    except (yaml.YAMLError, RecursionError, *_MISTAGGED) as exc:
+        raise ValueError(f"not YAML ({type(exc).__name__}: {str(exc).partition(chr(10))[0]})") from exc
 
 
 def _toml(text: str) -> Any:
     """Raises ValueError where `text` is not TOML."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
         raise ValueError(f"not TOML ({exc})") from exc
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ingestion.document import ParsedDocument, one_line
 from ingestion.readers import _zip
-from ingestion.readers._builder import CAPTION_LABEL, Builder
+from ingestion.readers._builder import CAPTION_LABEL, Builder, whole
 from ingestion.readers._furniture import Furniture
 from ingestion.readers._odf import (
     DC,
@@ -114,7 +114,7 @@ class _Reader:
                 for level in style.iter(f"{TEXT}list-level-style-number")
                 if level.get(f"{STYLE}num-format")
             )
-            self.numbered[style.get(f"{STYLE}name", "")] = frozenset(int(n) for n in levels if n.isdigit())
+            self.numbered[style.get(f"{STYLE}name", "")] = frozenset(whole(level, 0) for level in levels)
 
     def body(self, content: Any) -> None:
         """What the file is for: a text, slides or sheets; then notes and comments, headers and footers."""
@@ -160,8 +160,7 @@ class _Reader:
             return
         for child in element:
             if child.tag == f"{TEXT}h":
-                level = child.get(f"{TEXT}outline-level", "1")
-                self.builder.heading(text_of(child), int(level) if level.isdigit() else 1)
+                self.builder.heading(text_of(child), whole(child.get(f"{TEXT}outline-level", ""), 1))
                 self.attached(child, depth)
             elif child.tag == f"{TEXT}p":
                 self.paragraph(child, depth)
@@ -201,8 +200,7 @@ class _Reader:
         ordered = level + 1 in self.numbered.get(style, ())
         number = 0
         for item in element.iterfind(f"{TEXT}list-item") if level < _MAX_DEPTH else ():
-            start = item.get(f"{TEXT}start-value", "")
-            number = int(start) if start.isdigit() else number + 1
+            number = whole(item.get(f"{TEXT}start-value", ""), number + 1)
             marker = f"{number}. " if ordered else "- "
             for child in item:
                 if child.tag == f"{TEXT}list":

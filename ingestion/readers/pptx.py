@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ingestion.document import ParsedDocument, one_line, tidy
 from ingestion.readers import _zip
-from ingestion.readers._builder import Builder
+from ingestion.readers._builder import Builder, whole
 from ingestion.readers._furniture import Furniture
 from ingestion.readers._links import address_suffix
 from ingestion.readers._office import (
@@ -67,6 +67,8 @@ class _Reader:
 
     def slide(self, slide: Any, number: int) -> str:
         """Add a slide and return its title."""
+        from pptx.exc import PythonPptxError
+
         self.part, self.builder.page = slide.part, number
         self.builder.leave_sections()
         title_shape = slide.shapes.title
@@ -76,10 +78,13 @@ class _Reader:
         self.builder.heading(title, 1)
         title_id = title_shape.shape_id if title else None
         for shape in slide.shapes:
-            if _placeholder(shape) in _FOOTERS:
-                self.footer(shape)
-            elif shape.shape_id != title_id:
-                self.shape(shape)
+            try:
+                if _placeholder(shape) in _FOOTERS:
+                    self.footer(shape)
+                elif shape.shape_id != title_id:
+                    self.shape(shape)
+            except (LookupError, ValueError, AttributeError, TypeError, PythonPptxError) as exc:
+                self.builder.omit(f"a shape of slide {number}", f"damaged ({type(exc).__name__}: {exc})")
         self.alternatives(slide.shapes._spTree)
         self.background(slide)
         if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None:
@@ -146,7 +151,7 @@ class _Reader:
                 count.pop(level, None)
             else:
                 start = numbered.get("startAt", "1")
-                count[level] = count.get(level, int(start) - 1 if start.isdigit() else 0) + 1
+                count[level] = count.get(level, whole(start, 1) - 1) + 1
             if numbered is not None or listed or level or bulleted:
                 mark = f"{count[level]}." if numbered is not None else "-"
                 self.builder.text(f"{'  ' * level}{mark} {text}", "list")

@@ -1,4 +1,4 @@
-"""reStructuredText, parsed by docutils, without anything that reads other files or runs.
+"""reStructuredText, parsed by docutils.
 
 Directives and roles that docutils does not know, Sphinx's above all, keep their content: it is parsed as text of its
 own.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,26 +16,10 @@ from ingestion.readers import html
 from ingestion.readers._builder import Builder, resolve_link
 from ingestion.readers._html_pictures import local
 from ingestion.readers._links import address_suffix
+from ingestion.readers._rst_tree import STUMBLES, parse
 from ingestion.readers._tables import Cell, add_table, spread
-from ingestion.readers.text import load_text, note_lost
-from rag.errors import SourceError
+from ingestion.readers.text import add_paragraphs, load_text, note_lost
 
-_SETTINGS: Final = {
-    "file_insertion_enabled": False,
-    "raw_enabled": True,  # kept in the tree as text; files and addresses of `raw` are refused by the setting above
-    "_disable_config": True,
-    "report_level": 2,
-    "halt_level": 5,
-    "warning_stream": False,
-    "syntax_highlight": "none",
-    "smart_quotes": False,
-    "doctitle_xform": True,
-    "docinfo_xform": True,
-    "line_length_limit": 1_000_000,
-    "input_encoding": "unicode",
-}
-MAX_PARAGRAPH: Final = 4000
-"""Characters that are parsed at once."""
 _MAX_DEPTH: Final = 5
 """Unknown directives within unknown directives."""
 _UNKNOWN: Final = re.compile(r"\.\. ([\w:+.-]+)::[ \t]*(.*)\n?((?:.*\n?)*)")
@@ -53,7 +36,11 @@ def read(path: Path, root: Path) -> ParsedDocument:
     builder = Builder()
     note_lost(text, builder)
     reader = _Reader(builder, path.parent, root)
-    tree = _parse(text, path)
+    try:
+        tree = parse(text, path)
+    except STUMBLES as exc:
+        _unstructured(text, builder, exc)
+        return builder.document(path.stem, "text/x-rst")
     reader.document(tree)
     title = one_line(tree.get("title", "")) or reader.first_heading() or path.stem
     return builder.document(title, "text/x-rst", reader.metadata)
@@ -63,45 +50,18 @@ def linked(path: Path, root: Path) -> tuple[Path, ...]:
     """The local pictures that the document shows."""
     from docutils import nodes
 
-    addresses = (node["uri"] for node in _parse(load_text(path), path).findall(nodes.image))
+    try:
+        tree = parse(load_text(path), path)
+    except STUMBLES:
+        return ()
+    addresses = (node["uri"] for node in tree.findall(nodes.image))
     found = (resolve_link(uri, path.parent, root) for uri in addresses)
     return tuple(file for file in found if isinstance(file, Path))
 
 
-def _parse(text: str, path: Path) -> Any:
-    from docutils.core import publish_doctree
-    from docutils.parsers.rst import Parser
-    from docutils.utils import SystemMessage
-
-    try:
-        return publish_doctree(text, parser=Parser(inliner=_inliner()), settings_overrides=dict(_SETTINGS))
-    except SystemMessage as exc:
-        raise SourceError(f"{path} is not readable reStructuredText ({exc})", advice="mend it or name it .txt") from exc
-
-
-def _inliner() -> Any:
-    """docutils' parser of paragraphs, which gets long ones piece by piece: it looks for the end of each mark through
-    the rest of the paragraph, and 100 kB of asterisks take it minutes."""
-    from docutils.parsers.rst.states import Inliner
-
-    inliner = Inliner()
-    whole = inliner.parse
-
-    def parse(text: str, lineno: int, memo: Any, parent: Any) -> tuple[list[Any], list[Any]]:
-        parsed = [whole(piece, lineno, memo, parent) for piece in _pieces(text)]
-        return [node for nodes, _ in parsed for node in nodes], [told for _, messages in parsed for told in messages]
-
-    inliner.parse = parse  # not a subclass: docutils looks for the patterns among the names of the class itself
-    return inliner
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """`text` in pieces of at most MAX_PARAGRAPH characters, divided at a line's end or a space where there is one."""
-    while len(text) > MAX_PARAGRAPH:
-        end = max(text.rfind(mark, MAX_PARAGRAPH // 2, MAX_PARAGRAPH) for mark in "\n ") + 1 or MAX_PARAGRAPH
-        yield text[:end]
-        text = text[end:]
-    yield text
+def _unstructured(text: str, builder: Builder, exc: BaseException) -> None:
+    builder.omit("structure", f"docutils does not parse it ({type(exc).__name__}: {exc}); it is kept as plain text")
+    add_paragraphs(text, builder)
 
 
 class _Reader:
@@ -147,6 +107,11 @@ class _Reader:
         self.level += 1
         self.children(node)
         self.level -= 1
+
+    def on_topic(self, node: Any) -> None:
+        """A topic; what would be a table of contents is none of the text."""
+        if "contents" not in node.get("classes", ()):
+            self.children(node)
 
     def on_title(self, node: Any) -> None:
         """The title of a section, a table or a topic."""
@@ -252,8 +217,12 @@ class _Reader:
         while lines and re.match(r":[\w-]+:|\s*$", lines[0]):
             lines.pop(0)
         self.builder.text(argument)
+        try:
+            inner = parse("\n".join(lines), self.base / name)
+        except STUMBLES as exc:
+            _unstructured("\n".join(lines), self.builder, exc)
+            return
         self.depth += 1
-        inner = _parse("\n".join(lines), self.base / name)
         level, self.level = self.level, self.level + 1 if inner.get("title") else self.level
         self.children(inner)
         self.level = level

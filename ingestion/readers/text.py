@@ -30,9 +30,14 @@ def read(path: Path, root: Path) -> ParsedDocument:
     builder = Builder()
     text = load_text(path)
     note_lost(text, builder)
+    add_paragraphs(text, builder)
+    return builder.document(path.stem, "text/plain")
+
+
+def add_paragraphs(text: str, builder: Builder) -> None:
+    """Add text without structure: a blank line ends a paragraph."""
     for paragraph in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
         builder.text(paragraph)
-    return builder.document(path.stem, "text/plain")
 
 
 def load_text(path: Path) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ingestion.document import ParsedDocument, Picture, one_line
 from ingestion.readers import _zip
-from ingestion.readers._builder import Builder
+from ingestion.readers._builder import Builder, whole
 from ingestion.readers._excel import addresses, margins, with_addresses
 from ingestion.readers._furniture import Furniture
 from ingestion.readers._office import (
@@ -61,7 +61,12 @@ def read(path: Path, root: Path) -> ParsedDocument:
                 told: set[str] = set()
                 furniture = Furniture(builder)
                 for name, part in _sheets(archive):
-                    _sheet(name, part, book, archive, builder, told)
+                    try:
+                        _sheet(name, part, book, archive, builder, told)
+                    except DAMAGED as exc:
+                        if not any(getattr(item, "kind", "") != "heading" for item in builder.items):
+                            raise
+                        builder.omit(f"the rest of sheet {name}", f"damaged ({type(exc).__name__}: {exc})")
                     with furniture.added():
                         for words in margins(_raw(archive, part)):
                             builder.text(words)
@@ -207,8 +212,7 @@ def _drawings(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, Any, s
     """(0-based row, anchor, drawing part) of what lies on a sheet."""
     tree = _zip.read_xml(archive, part)
     for anchor in tree if tree is not None else ():
-        row = anchor.findtext(f"{_XDR}from/{_XDR}row") or "0"
-        yield (int(row) if row.isdigit() else 0), anchor, part
+        yield whole(anchor.findtext(f"{_XDR}from/{_XDR}row") or "", 0), anchor, part
 
 
 def _drawing(archive: zipfile.ZipFile, anchor: Any, part: str, builder: Builder) -> None:
@@ -263,8 +267,8 @@ def _notes(archive: zipfile.ZipFile, related: list[tuple[str, str]], builder: Bu
             continue
         authors = [author.text or "" for author in tree.iter(f"{_S}author")]
         for comment in tree.iter(f"{_S}comment"):
-            number = comment.get("authorId", "")
-            author = authors[int(number)] if number.isdigit() and int(number) < len(authors) else ""
+            number = whole(comment.get("authorId", ""), len(authors))
+            author = authors[number] if number < len(authors) else ""
             words = "".join(t.text or "" for t in comment.iter(f"{_S}t"))
             if comment.get("ref", "") not in threaded:
                 _note(comment.get("ref", ""), author, words, builder)

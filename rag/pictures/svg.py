@@ -32,10 +32,16 @@ MAX_SIDE: Final = 2048
 """Longest side in pixels: up to SMALL a drawing is an icon and stays as small as it is; others are drawn at least SIDE
 large, and at most MAX_SIDE."""
 
+_PANIC: Final = "PanicException"
+"""What a failed assertion of a Rust library is in Python: no Exception, and of a class that cannot be imported."""
 _SVG: Final = "http://www.w3.org/2000/svg"
 _GZIP: Final = b"\x1f\x8b"
 _EMBEDDED: Final = re.compile(r"data:image/(?:png|jpe?g|gif|webp)\s*(?:;[^,]*)?,", re.I)
 _FILTER: Final = re.compile(r"(?<![\w-])filter\s{0,9}:[^;}]*", re.I)
+_FAR: Final = re.compile(r"(?<![#\w.])[-+]?\d*\.?\d+e\+?0*[1-9]\d(?!\w)|(?<![#\w.])\d{20}", re.I)
+_FAR_PATH: Final = re.compile(r"\de\+?0*[1-9]\d|(?<![.\d])\d{20}", re.I)
+"""Numbers that no drawing has, as a value and within a path, where letters stand before them: resvg divides an arc or a
+pattern whose size has some 30 digits for ever, and asks for more memory than there is for such a `viewBox`."""
 _LENGTH: Final = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?\d+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.I)
 _PIXELS: Final = {"": 1.0, "px": 1.0, "pt": 96 / 72, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 
@@ -78,7 +84,9 @@ def rasterized(data: bytes, label: str) -> Image.Image:
             height=side,
             dpi=96,
         )
-    except ValueError as exc:
+    except BaseException as exc:
+        if not isinstance(exc, ValueError) and type(exc).__name__ != _PANIC:
+            raise
         raise PictureError(
             f"{label} is an SVG that cannot be drawn ({exc})", advice="open and save it with a drawing program"
         ) from exc
@@ -140,7 +148,8 @@ def _unpacked(data: bytes, limit: int, whole: bool) -> bytes:
 
 
 def _seclude(root: Any) -> None:
-    """Take out every reference that leads out of the drawing, pictures within it that are too large, and filters.
+    """Take out every reference that leads out of the drawing, pictures within it that are too large, numbers beyond all
+    sizes, and filters.
 
     A filter is computed over all that it covers, in or out of sight: a path that leads far away under a blur takes
     minutes. Without its shadow a drawing shows the same.
@@ -148,6 +157,9 @@ def _seclude(root: Any) -> None:
     left = MAX_EMBEDDED_PIXELS
     for element in root.iter():
         element.attrib.pop("filter", None)
+        for key in [key for key, value in element.attrib.items() if (_FAR_PATH if key == "d" else _FAR).search(value)]:
+            if not key.endswith("href"):
+                del element.attrib[key]
         if "style" in element.attrib:
             element.attrib["style"] = _FILTER.sub("", element.attrib["style"])
         if element.tag == f"{{{_SVG}}}style":
