@@ -121,6 +121,7 @@ class Corpus:
         wait: float = 0.0,
         readers: Readers | None = None,
         stopped: Callable[[IngestReport], None] | None = None,
+        allow_empty: bool = False,
     ) -> IngestReport:
         """Read files, folders and URLs (http, https, and with [remote] s3, gs, az) into the collection; what is
         unchanged is left alone. See `ingestion.pipeline`.
@@ -129,7 +130,7 @@ class Corpus:
         whether zip and tar archives are opened. `allow_private` (default: as the settings say): whether URLs may lead
         to loopback and private addresses; never pass it on from somebody who also chooses the URL. `wait`: seconds
         for which another ingestion into this corpus is waited for; then StoreLocked is raised. `readers` (default: as
-        the settings say, closed at the end) parse the files.
+        the settings say, closed at the end) parse the files. `allow_empty`: nothing to read is no InputError.
         """
         from ingestion.assets import PictureStore
         from ingestion.lock import one_at_a_time
@@ -168,6 +169,7 @@ class Corpus:
                 access=access,
                 readers=opened,
                 stopped=None if stopped is None else lambda report: stopped(named(report)),
+                allow_empty=allow_empty,
             )
             if report.sources.changed or not self.store.is_calibrated:
                 self.store.calibrate()

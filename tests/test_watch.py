@@ -35,7 +35,7 @@ class Following:
 
     def round(self) -> bool:
         with Corpus.open(self.corpus, encoder="fake") as corpus:
-            report = corpus.ingest(self.folder, remove_missing=True)
+            report = corpus.ingest(self.folder, remove_missing=True, allow_empty=True)
             nodes = corpus.store.get_nodes(with_vectors=False)
             self.sources = {Path(node.metadata["source"]).name: node.get_content() for node in nodes}
         self.rounds += 1

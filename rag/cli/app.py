@@ -157,6 +157,7 @@ def ingest(
                 wait=wait,
                 readers=readers,
                 stopped=show,
+                allow_empty=watch,
             )
         show(report)
         return bool(report.failures)
