@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from pathlib import Path
@@ -77,3 +78,26 @@ def test_what_a_round_writes_starts_no_other(following: Following):
         time.sleep(0.02)
     time.sleep(1)
     assert following.rounds == 2
+
+
+def test_an_interruption_between_rounds_ends_it_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def interrupted(*_roots: object, raise_interrupt: bool, **_rest: object) -> object:
+        yield set()
+        if raise_interrupt:
+            raise KeyboardInterrupt
+        logging.getLogger("watchfiles").warning("stopping")
+
+    monkeypatch.setattr("watchfiles.watch", interrupted)
+    rounds: list[int] = []
+    follow([tmp_path], lambda: bool(rounds.append(1)), ignore=tmp_path / "corpus")
+    assert (len(rounds), caplog.messages) == (2, [])
+
+
+def test_an_emptied_folder_is_followed_on(following: Following):
+    following.until(a="one")
+    (following.folder / "a.txt").unlink()
+    following.until()
+    (following.folder / "c.txt").write_text("four")
+    following.until(c="four")
