@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from ingestion.captions import worded
@@ -17,6 +20,10 @@ from rag.errors import StoreError
 from rag.pictures import open_picture
 
 _WEB_SAFE: Final = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
+_PART: Final = ".part"
+_PICTURE: Final = re.compile(r"[0-9a-f]{64}\.[a-z]+")
+_UNKNOWN: Final = "?"
+"""Stands for the collections of a folder that was made before collections said that they use it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,46 @@ class PictureStore:
                 ) from exc
         return StoredPicture(path, digest, seen.mime if keep else "image/png", seen.width, seen.height, seen.phash)
 
+    def claim(self, collection: str) -> None:
+        """Write down that a collection refers to these pictures. Raises StoreError where that cannot be written."""
+        names = self._claims()
+        if collection in names:
+            return
+        before = [_UNKNOWN] if not names and self.root.is_dir() else sorted(names)
+        try:
+            self._ledger.parent.mkdir(parents=True, exist_ok=True)
+            _write(self._ledger, "".join(f"{name}\n" for name in [*before, collection]).encode())
+        except OSError as exc:
+            raise StoreError(
+                f"{self._ledger} cannot be written ({exc.strerror or exc})",
+                advice="choose a folder that can be written",
+            ) from exc
+
+    def sweep(self, collection: str, used: Collection[str]) -> int:
+        """Remove the pictures that `collection` no longer refers to, `used` being those to which it does; how many.
+
+        Nothing is removed where another collection refers to pictures here, or one that did not say so. To be called
+        while nobody stores pictures. A file that cannot be removed is left to the next time.
+        """
+        if self._claims() != {collection}:
+            return 0
+        kept, removed = {PurePath(path).name for path in used}, 0
+        for path in self.root.glob("[0-9a-f][0-9a-f]/*"):
+            if path.name not in kept and (_PICTURE.fullmatch(path.name) or path.suffix == _PART):
+                with suppress(OSError):
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    @property
+    def _ledger(self) -> Path:
+        return self.root.with_name(f"{self.root.name}.collections")
+
+    def _claims(self) -> set[str]:
+        with suppress(OSError):
+            return set(self._ledger.read_text("utf-8").splitlines())
+        return set()
+
 
 def _decoded(picture: Picture | bytes) -> Picture:
     data = picture.data if isinstance(picture, Picture) else picture
@@ -71,7 +118,7 @@ def _decoded(picture: Picture | bytes) -> Picture:
 def _write(path: Path, content: bytes) -> None:
     """Write beside the goal and rename: a reader never sees half a picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=_PART)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

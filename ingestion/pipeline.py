@@ -11,7 +11,7 @@ stores pictures, the calling thread encodes, a thread writes. The outcome is the
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -69,6 +69,7 @@ def ingest(
     access: Access | None = None,
     readers: Readers | None = None,
     stopped: Callable[[IngestReport], None] | None = None,
+    allow_empty: bool = False,
 ) -> IngestReport:
     """Ingest files, folders (recursive, sorted, hidden files left out), archives and URLs, and say what became of each.
 
@@ -76,7 +77,8 @@ def ingest(
     sources below the given folders, archives and prefixes that are gone are removed, and so is a URL whose server says
     that it is. `exclude`: folders that are not looked into, such as the corpus itself; `ocr`: the words in pictures are
     read; `patterns` and `include`: see `ingestion.walk.survey`. `access`: which archives and addresses may be opened,
-    and how much of them. `readers` parse the files (default: a pool of processes, closed at the end).
+    and how much of them. `readers` parse the files (default: a pool of processes, closed at the end). `allow_empty`:
+    finding nothing to read is an outcome, not an error; with `remove_missing` it always is.
 
     A picture that a document of this run shows is part of that document, not a source of its own, unless it was named
     itself.
@@ -100,12 +102,8 @@ def ingest(
             encoder=encoder, store=patient, pictures=pictures, metadata=own, progress=progress, ocr=ocr, fetch=fetch
         )
         run.tally.total = len(found.files) + len(found.skips) + len(found.failures) + len(found.gone)
-        if run.nothing(found, remove_missing):
-            raise InputError(
-                f"nothing readable in {', '.join(map(str, paths))}",
-                f"files with these suffixes are read: {' '.join(sorted(READERS))}",
-                "name other files or folders" + ", or open archives: --archives" * bool(found.closed),
-            )
+        if not (allow_empty or remove_missing or found.files or found.failures or found.gone):
+            raise _nothing_readable(paths, found)
         with ReaderPool() if readers is None else nullcontext(readers) as open_readers:
             try:
                 run.everything(found, open_readers, remove_missing)
@@ -115,6 +113,17 @@ def ingest(
                     stopped(run.tally.report("interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)))
                 raise
     return run.tally.report()
+
+
+def _nothing_readable(paths: Sequence[str | Path], found: Survey) -> InputError:
+    """The error for paths without a file to read, with the reasons for which files were left out."""
+    reasons = Counter(skip.reason for skip in found.skips)
+    told = ", ".join(f"{reason} ({count})" if count > 1 else reason for reason, count in reasons.most_common(3))
+    return InputError(
+        f"nothing readable in {', '.join(map(str, paths))}" + f": {told}" * bool(told),
+        f"files with these suffixes are read: {' '.join(sorted(READERS))}",
+        "name other files or folders" + ", or open archives: --archives" * bool(found.closed),
+    )
 
 
 @dataclass(frozen=True)
@@ -147,12 +156,6 @@ class _Run:
         self.shown: dict[Path, str] = {}
         self.pending: list[_Prepared] = []
         self.writer: Behind[Settled | None] = Behind(UNWRITTEN)
-
-    def nothing(self, found: Survey, remove_missing: bool) -> bool:
-        """Whether there is nothing to read, to report as failed, or to remove."""
-        return not (
-            found.files or found.failures or found.gone or (remove_missing and self.stored_below(found.complete))
-        )
 
     def everything(self, found: Survey, readers: Readers, remove_missing: bool) -> None:
         """Deal with every file, then with the files that are gone."""

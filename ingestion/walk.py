@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from ingestion.patterns import Patterns
 from ingestion.readers import reader_name
 from ingestion.readers.image import SIDECAR_SUFFIXES, is_sidecar_size
 from ingestion.report import Failure, Skip
-from rag.errors import InputError
+from rag.errors import InputError, SourceError
 
 INSIDE: Final = "!/"
 """Between the name of an archive and that of its member, in the name of a source."""
@@ -76,7 +76,7 @@ class Survey:
     archives: tuple[Found, ...] = ()
     """Archives, not opened."""
     failures: tuple[Failure, ...] = ()
-    """What could not be fetched or unpacked."""
+    """What could not be fetched, unpacked or reached."""
     gone: tuple[Failure, ...] = ()
     """What its server says is no longer there."""
     listed: tuple[str, ...] = ()
@@ -121,24 +121,37 @@ def survey(
     files: dict[Path, Found] = {}
     skips: dict[str, Skip] = {}
     parts: dict[str, Skip] = {}
-    unlisted: dict[Path, str] = {}
+    failures: dict[str, Failure] = {}
+    unlisted: list[Path] = []
     archives: dict[Path, Found] = {}
+
+    def place(found: Found) -> None:
+        _place(found, files, skips, parts, failures, archives)
+
+    def closed(error: OSError) -> None:
+        folder = Path(error.filename)
+        unlisted.append(folder)
+        failures[_shown(folder)] = _failed(folder, f"the folder cannot be listed ({error.strerror or error})")
+
     for path in resolved:
         if not path.is_dir():
-            _place(Found(path, path.parent, True), files, skips, parts, archives)
+            place(Found(path, path.parent, True))
     folders = tuple(dict.fromkeys(path for path in resolved if path.is_dir()))
     for folder in folders:
-        for path in _below(folder, excluded, unlisted, Patterns(patterns, include), skips):
-            target = _resolve(path)
+        for path in _below(folder, excluded, closed, Patterns(patterns, include), skips):
+            try:
+                target = _resolve(path)
+            except PermissionError as exc:
+                failures[_shown(path)] = _failed(path, f"it cannot be reached ({exc.strerror})")
+                continue
             if target is None or not target.is_relative_to(folder):
                 skips[_shown(path)] = Skip(_shown(path), "a link that leads out of the folder, or nowhere")
             elif target not in files:
-                _place(Found(target, folder, False), files, skips, parts, archives)
-    for path, reason in unlisted.items():
-        skips[_shown(path)] = Skip(_shown(path), f"the folder cannot be listed ({reason})")
+                place(Found(target, folder, False))
     return Survey(
         *(tuple(files.values()), tuple(skips.values()), tuple(parts.values()), folders, tuple(unlisted)),
         archives=tuple(archives.values()),
+        failures=tuple(failures.values()),
     )
 
 
@@ -152,8 +165,11 @@ def _existing(path: str | Path) -> Path:
 
 
 def _resolve(path: Path) -> Path | None:
+    """Where a path leads; None for a link to nowhere or in a circle. Raises PermissionError."""
     try:
         return path.resolve(strict=True)
+    except PermissionError:
+        raise
     except (OSError, RuntimeError):
         return None
 
@@ -161,13 +177,10 @@ def _resolve(path: Path) -> Path | None:
 def _below(
     folder: Path,
     excluded: Sequence[Path],
-    unlisted: dict[Path, str],
+    closed: Callable[[OSError], None],
     patterns: Patterns,
     skips: dict[str, Skip],
 ) -> Iterator[Path]:
-    def closed(error: OSError) -> None:
-        unlisted[Path(error.filename)] = error.strerror or str(error)
-
     def left_out(path: Path, reason: str) -> bool:
         if reason:
             skips[_shown(path)] = Skip(_shown(path), reason)
@@ -195,7 +208,12 @@ def _below(
 
 def is_corpus(folder: Path) -> bool:
     """Whether a folder is one that an ingestion, or an embedded engine, has written."""
-    return (folder / LOCK_FILE).is_file() or next((folder / "qdrant").glob("*/edge_config.json"), None) is not None
+    if os.path.isfile(folder / LOCK_FILE):
+        return True
+    try:
+        return next((folder / "qdrant").glob("*/edge_config.json"), None) is not None
+    except PermissionError:  # what cannot be looked into is told by the walk
+        return False
 
 
 def _place(
@@ -203,11 +221,14 @@ def _place(
     files: dict[Path, Found],
     skips: dict[str, Skip],
     parts: dict[str, Skip],
+    failures: dict[str, Failure],
     archives: dict[Path, Found],
 ) -> None:
     shown = _shown(found.path)
-    if reason := _reason_to_skip(found):
-        skips.setdefault(shown, Skip(shown, reason))
+    if not os.path.isfile(found.path):
+        skips.setdefault(shown, Skip(shown, "not a regular file"))
+    elif shown != found.source and (reader_name(found.path) or is_archive(shown)):
+        failures[shown] = _failed(found.path, "the name is not UTF-8", "rename the file")
     elif picture := _captioned(found):
         parts.setdefault(shown, Skip(shown, f"the caption of {picture.name}"))
     elif is_archive(found.path.name):
@@ -223,10 +244,8 @@ def _shown(path: Path) -> str:
     return path.as_posix().encode("utf-8", "replace").decode()
 
 
-def _reason_to_skip(found: Found) -> str | None:
-    if any("\ud800" <= char <= "\udfff" for char in found.source):
-        return "the name is not UTF-8"
-    return None if found.path.is_file() else "not a regular file"
+def _failed(path: Path, reason: str, advice: str = "") -> Failure:
+    return Failure.of(_shown(path), SourceError(f"{_shown(path)}: {reason}", advice=advice))
 
 
 def _captioned(found: Found) -> Path | None:
@@ -239,7 +258,7 @@ def _captioned(found: Found) -> Path | None:
 def _picture_beside(path: Path) -> Path | None:
     """The picture whose sidecar `path` is."""
     for other in sorted(path.parent.glob(f"{_quoted(path.stem)}.*")):
-        if other != path and other.is_file() and reader_name(other) == "image":
+        if other != path and os.path.isfile(other) and reader_name(other) == "image":
             return other
     return None
 

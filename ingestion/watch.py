@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Final, TypeVar
 
 from rag.errors import MissingExtra
 
 __all__ = ["follow"]
+
+T = TypeVar("T")
 
 QUIET: Final = 500
 """Milliseconds without a change that end a burst."""
@@ -39,7 +41,7 @@ def follow(paths: Sequence[str | Path], run: Callable[[], bool], *, ignore: Path
 
     run()
     again = True  # what changed before the watching began is seen by a second round
-    for changes in watch(
+    bursts = watch(
         *roots,
         watch_filter=counts,
         step=QUIET,
@@ -47,7 +49,16 @@ def follow(paths: Sequence[str | Path], run: Callable[[], bool], *, ignore: Path
         rust_timeout=AGAIN,
         yield_on_timeout=True,
         stop_event=stop,
-        raise_interrupt=False,
-    ):
+        raise_interrupt=True,
+    )
+    while (changes := _next(bursts)) is not None:
         if changes or again:
             again = run() and bool(changes)
+
+
+def _next(bursts: Iterator[T]) -> T | None:
+    """The next burst of changes; None where the process is interrupted between two rounds, or is to stop."""
+    try:
+        return next(bursts, None)
+    except KeyboardInterrupt:
+        return None

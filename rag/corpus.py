@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rag.errors import EncoderError, InputError, StoreMissing
+from rag.errors import EncoderError, InputError, StoreLocked, StoreMissing
 from rag.location import COLLECTION, PICTURES, Location
 from rag.schema import MODALITIES, Answer, Hit, Hits
 from rag.settings import Settings
@@ -127,6 +127,7 @@ class Corpus:
         wait: float = 0.0,
         readers: Readers | None = None,
         stopped: Callable[[IngestReport], None] | None = None,
+        allow_empty: bool = False,
     ) -> IngestReport:
         """Read files, folders and URLs (http, https, and with [remote] s3, gs, az) into the collection; what is
         unchanged is left alone. See `ingestion.pipeline`.
@@ -136,7 +137,7 @@ class Corpus:
         to loopback and private addresses; never pass it on from somebody who also chooses the URL. `fetch_pictures`
         (likewise): whether pictures are fetched that documents show from the web. `wait`: seconds
         for which another ingestion into this corpus is waited for; then StoreLocked is raised. `readers` (default: as
-        the settings say, closed at the end) parse the files.
+        the settings say, closed at the end) parse the files. `allow_empty`: nothing to read is no InputError.
         """
         from ingestion.assets import PictureStore
         from ingestion.lock import one_at_a_time
@@ -160,12 +161,14 @@ class Corpus:
             if readers is None
             else nullcontext(readers)
         )
+        pictures = PictureStore(self.pictures)
         with one_at_a_time(self.root, wait), parsing as opened:
+            pictures.claim(self._claim)
             report = ingest(
                 paths,
                 encoder=encoder,
                 store=self.store,
-                pictures=PictureStore(self.pictures),
+                pictures=pictures,
                 metadata=metadata,
                 remove_missing=remove_missing,
                 ocr=settings.ocr if ocr is None else ocr,
@@ -176,9 +179,11 @@ class Corpus:
                 access=access,
                 readers=opened,
                 stopped=None if stopped is None else lambda report: stopped(named(report)),
+                allow_empty=allow_empty,
             )
             if report.sources.changed or not self.store.is_calibrated:
                 self.store.calibrate()
+            self._sweep()
         return named(report)
 
     def caption(
@@ -321,7 +326,12 @@ class Corpus:
         }
 
     def delete(self, source: str) -> int:
-        """Remove a source and its nodes; returns how many nodes were removed. Raises InputError if there is none."""
+        """Remove a source, its nodes and the pictures that only it had; returns how many nodes were removed.
+
+        Where an ingestion is under way the pictures are left to it. Raises InputError if there is no such source.
+        """
+        from ingestion.lock import one_at_a_time
+
         known = self.store.sources()
         names = (source, "" if "\0" in source else str(Path(source).resolve()))
         wanted = next((name for name in names if name and name in known), None)
@@ -331,7 +341,11 @@ class Corpus:
                 "allowed: a source as a hit prints it",
                 "see triptych status --sources",
             )
-        return self.store.delete_source(wanted)
+        removed = self.store.delete_source(wanted)
+        if self.pictures.is_dir():
+            with suppress(StoreLocked), one_at_a_time(self.root):
+                self._sweep()
+        return removed
 
     def as_retriever(
         self,
@@ -406,6 +420,19 @@ class Corpus:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def _claim(self) -> str:
+        """What the folder of the pictures calls this collection."""
+        return f"embedded/{self.store.collection_name}" if self.store.engine_kind == "embedded" else self.name
+
+    def _sweep(self) -> None:
+        """Remove the pictures that no point refers to any longer. A collection in memory does not outlive its process
+        and has no say in it."""
+        from ingestion.assets import PictureStore
+
+        if self.store.engine_kind != "memory":
+            PictureStore(self.pictures).sweep(self._claim, self.store.pictures())
 
     def _filters(self, given: str | MetadataFilters | None, modality: str) -> FilterExpr | None:
         from rag.store import parse_filter

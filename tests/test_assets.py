@@ -87,3 +87,30 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(StoreError, match="No space left"):
         PictureStore(tmp_path).put(encoded("PNG"))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_sweep_removes_what_is_not_used_and_nothing_else(tmp_path: Path):
+    store = PictureStore(tmp_path / "pictures")
+    store.claim("one")
+    used, unused = store.put(encoded("PNG")), store.put(encoded("GIF"))
+    half, own = used.path.with_name(".half.part"), used.path.with_name("notes.png")
+    half.write_bytes(b"x")
+    own.write_bytes(b"x")
+    assert store.sweep("one", {f"ab/{used.path.name}", "https://example.com/x.png"}) == 2
+    assert (used.path.is_file(), own.is_file(), unused.path.exists(), half.exists()) == (True, True, False, False)
+
+
+@pytest.mark.parametrize("others", [["one", "two"], ["two", "one"], ["two"], []])
+def test_pictures_that_another_collection_may_use_are_kept(tmp_path: Path, others: list[str]):
+    store = PictureStore(tmp_path / "pictures")
+    for name in others:
+        store.claim(name)
+    store.put(encoded("PNG"))
+    store.claim("one")
+    assert store.sweep("one", set()) == 0
+
+
+def test_a_claim_that_cannot_be_written_is_a_store_error(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match=r"pictures\.collections cannot be written"):
+        PictureStore(tmp_path / "file" / "pictures").claim("one")

@@ -244,3 +244,36 @@ def test_a_calibration_that_a_killed_run_did_not_come_to_is_made_by_the_next(cor
     corpus.store.set_statistics({"calibration": {**corpus.store.calibration().to_json(), "points": 1}})
     corpus.ingest(folder)
     assert corpus.store.manifest.statistics["calibration"]["points"] == corpus.store.count()
+
+
+def test_a_picture_file_goes_with_the_last_of_its_places(tmp_path: Path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (80, 60), (220, 20, 20)).save(folder / f"{name}.png")
+
+    def files() -> int:
+        return sum(path.is_file() for path in (tmp_path / "corpus/pictures").rglob("*"))
+
+    with Corpus.open(tmp_path / "corpus", encoder="fake") as corpus:
+        corpus.ingest(folder)
+        assert (corpus.status()["points"], files()) == (3, 1)
+        corpus.delete(str(folder / "a.png"))
+        (folder / "a.png").unlink()
+        (folder / "b.png").unlink()
+        corpus.ingest(folder, remove_missing=True)
+        assert (corpus.status()["points"], files()) == (1, 1)
+        corpus.delete(str(folder / "c.png"))
+        assert (corpus.status()["points"], files()) == (0, 0)
+
+
+def test_a_picture_that_another_collection_of_the_folder_shows_stays(tmp_path: Path):
+    Image.new("RGB", (80, 60), (220, 20, 20)).save(tmp_path / "a.png")
+    for name in ("one", "two"):
+        with Corpus.open(tmp_path / "corpus", collection=name, encoder="fake") as corpus:
+            corpus.ingest(tmp_path / "a.png")
+    with Corpus.open(tmp_path / "corpus", collection="one") as corpus:
+        corpus.delete(str(tmp_path / "a.png"))
+    with Corpus.open(tmp_path / "corpus", collection="two") as corpus:
+        (hit,) = corpus.search("a.png", modality="image")
+        assert Path(hit.image).is_file()

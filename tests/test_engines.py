@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -325,6 +326,7 @@ def run_python(code: str, *arguments: str) -> subprocess.Popen:
 OPEN = """
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from llama_index.core.schema import TextNode
 from rag.schema import Fingerprint
 from rag.store import NamedVectorStore
@@ -479,3 +481,22 @@ def test_opening_what_is_not_there_without_an_encoder_says_so(tmp_path):
         NamedVectorStore.open(path=tmp_path, fingerprint=PRINT, create=False)
     with pytest.raises(StoreError, match="one of the two"):
         NamedVectorStore.open(fingerprint=PRINT)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no rights to take away")
+def test_a_corpus_that_may_not_be_written_is_told_with_what_to_do():
+    with TemporaryDirectory() as name:
+        folder, me = Path(name), os.geteuid()
+        folder.chmod(0o755)
+        NamedVectorStore.open(path=folder / "qdrant", collection="c", fingerprint=PRINT).close()
+        for path in folder.rglob("*"):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        try:
+            if me == 0:
+                os.seteuid(65534)
+            with pytest.raises(StoreError, match="let this user write there"):
+                NamedVectorStore.open(path=folder / "qdrant", collection="c")
+        finally:
+            os.seteuid(me)
+            for path in folder.rglob("*"):
+                path.chmod(0o755)

@@ -403,6 +403,17 @@ def test_a_folder_without_anything_readable_is_refused_in_one_line(quick: World)
     with pytest.raises(InputError, match="nothing readable") as caught:
         quick.run(quick.folder / "empty")
     assert "\n" not in str(caught.value)
+    assert "no reader for .xyz" in str(caught.value)
+
+
+def test_nothing_to_read_is_an_outcome_where_what_is_gone_is_removed(quick: World):
+    write(quick.folder / "empty/a.txt", "words")
+    quick.run(quick.folder / "empty")
+    (quick.folder / "empty/a.txt").unlink()
+    assert [counts(quick.run(quick.folder / "empty", remove_missing=True)).get("removed", 0) for _ in range(2)] == [
+        1,
+        0,
+    ]
 
 
 def test_links_out_of_the_folder_are_not_followed(quick: World):
@@ -413,13 +424,13 @@ def test_links_out_of_the_folder_are_not_followed(quick: World):
     assert not any("secret" in node.text for node in quick.nodes())
 
 
-def test_names_that_are_not_utf_8_are_skipped_with_a_reason(quick: World):
+def test_names_that_are_not_utf_8_are_failed_with_a_reason(quick: World):
     try:
         write(Path(os.fsdecode(os.fsencode(quick.folder) + b"/\xff.txt")), "odd")
     except OSError:
         pytest.skip("this file system has UTF-8 names only")
     report = quick.run()
-    assert "the name is not UTF-8" in [skip.reason for skip in report.skips]
+    assert ["the name is not UTF-8" in str(failure) for failure in report.failures] == [True]
     assert json.dumps(report.to_json(), ensure_ascii=False).encode()
 
 
@@ -457,7 +468,7 @@ def test_what_lies_below_a_folder_that_cannot_be_listed_is_not_missing(quick: Wo
     monkeypatch.setattr(os, "scandir", closed)
     report = quick.run(remove_missing=True)
     assert not report.removed
-    assert "the folder cannot be listed (Permission denied)" in [skip.reason for skip in report.skips]
+    assert ["the folder cannot be listed (Permission denied)" in str(failure) for failure in report.failures] == [True]
     assert quick.nodes("closed/inner.txt")
 
 

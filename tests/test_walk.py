@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -53,6 +56,56 @@ def test_an_ignore_file_holds_below_its_folder_and_a_deeper_one_outweighs_it(fol
 
 def test_a_file_that_was_named_is_read_whatever_the_patterns_say(folder: Path):
     assert len(survey([folder / "b.txt"], patterns=["*.txt"]).files) == 1
+
+
+AS_GIT = [  # what `git ls-files -o` lists of the same folder under these patterns
+    (["*", "!*/", "!*.txt"], {"b.txt", "notes/d.txt"}),
+    (["*", "!*.txt"], {"b.txt"}),
+    (["build/", "!build/e.md"], {"a.md", "b.txt", "notes/c.md", "notes/d.txt"}),
+    (["build/*", "!build/e.md"], {"a.md", "b.txt", "notes/c.md", "notes/d.txt", "build/e.md"}),
+    (["build/**", "!build/deep/"], {"a.md", "b.txt", "notes/c.md", "notes/d.txt"}),
+    (["/*.md", "!/a.md"], {"a.md", "b.txt", "notes/c.md", "notes/d.txt", "build/e.md", "build/deep/f.md"}),
+    (["*.md", "!build"], {"b.txt", "notes/d.txt"}),
+    (["**/deep", "notes"], {"a.md", "b.txt", "build/e.md"}),
+]
+
+
+@pytest.mark.parametrize(("patterns", "kept"), AS_GIT)
+@pytest.mark.parametrize("where", ["option", "file"])
+def test_patterns_mean_what_they_mean_to_git(folder: Path, patterns: list[str], kept: set[str], where: str):
+    if where == "file":
+        (folder / ".triptychignore").write_text("\n".join(patterns))
+    assert found(folder, patterns=patterns if where == "option" else []) == kept
+
+
+@pytest.fixture
+def strangers():
+    """A folder of which parts may be closed, and the rights of somebody who is not the superuser."""
+    with TemporaryDirectory() as name:
+        folder, me = Path(name).resolve(), os.geteuid()
+        folder.chmod(0o755)
+        for path in ("open.md", "locked/a.md", "locked/sub/b.md", "unreached/c.md", "unreached/sub/d.md"):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text("words")
+        (folder / "locked").chmod(0)
+        (folder / "unreached").chmod(0o444)
+        if me == 0:
+            os.seteuid(65534)
+        yield folder
+        os.seteuid(me)
+        (folder / "locked").chmod(0o755)
+        (folder / "unreached").chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no rights to take away")
+def test_what_may_not_be_entered_is_failed_and_the_rest_is_found(strangers: Path):
+    result = survey([strangers])
+    assert [file.path.name for file in result.files] == ["open.md"]
+    assert {Path(failure.source).relative_to(strangers).as_posix() for failure in result.failures} == {
+        *("locked", "unreached/c.md", "unreached/sub")
+    }
+    assert all("Permission denied" in failure.message for failure in result.failures)
+    assert not result.skips
 
 
 def test_a_pattern_that_is_none_is_refused(folder: Path):

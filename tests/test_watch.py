@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from pathlib import Path
@@ -36,7 +37,7 @@ class Following:
 
     def round(self) -> bool:
         with Corpus.open(self.corpus, encoder="fake") as corpus:
-            report = corpus.ingest(self.folder, remove_missing=True)
+            report = corpus.ingest(self.folder, remove_missing=True, allow_empty=True)
             nodes = corpus.store.get_nodes(with_vectors=False)
             self.sources = {Path(node.metadata["source"]).name: node.get_content() for node in nodes}
         self.rounds += 1
@@ -74,3 +75,26 @@ def test_what_a_round_writes_starts_no_other(following: Following):
     until(lambda: following.rounds >= 2)  # the second one sees what changed before the watching began
     time.sleep(1)
     assert following.rounds == 2
+
+
+def test_an_interruption_between_rounds_ends_it_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def interrupted(*_roots: object, raise_interrupt: bool, **_rest: object) -> object:
+        yield set()
+        if raise_interrupt:
+            raise KeyboardInterrupt
+        logging.getLogger("watchfiles").warning("stopping")
+
+    monkeypatch.setattr("watchfiles.watch", interrupted)
+    rounds: list[int] = []
+    follow([tmp_path], lambda: bool(rounds.append(1)), ignore=tmp_path / "corpus")
+    assert (len(rounds), caplog.messages) == (2, [])
+
+
+def test_an_emptied_folder_is_followed_on(following: Following):
+    following.until(a="one")
+    (following.folder / "a.txt").unlink()
+    following.until()
+    (following.folder / "c.txt").write_text("four")
+    following.until(c="four")

@@ -121,6 +121,7 @@ class _Gathered:
         self._files.update((file.source, file) for file in found.files)
         self._skips.update((skip.source, skip) for skip in found.skips)
         self._parts.update((part.source, part) for part in found.parts)
+        self._failures.update((failure.source, failure) for failure in found.failures)
         for archive in found.archives:
             self._archive(archive.path, archive.source)
 
@@ -225,7 +226,9 @@ class _Gathered:
             path = Path(os.sep, member_path(name))
         except ValueError:
             return ""
-        return self._rules.reason(path, Path(os.sep), folder=is_archive(name))
+        root = Path(os.sep)
+        above = (self._rules.reason(folder, root, folder=True) for folder in path.parents if folder != root)
+        return next(filter(None, above), self._rules.reason(path, root, folder=is_archive(name)))
 
     def _refuse(self, source: str, reason: str, excluded: str) -> None:
         """A member that cannot be had, unless it is not wanted anyway."""

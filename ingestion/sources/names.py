@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from pathlib import PurePosixPath
@@ -65,6 +66,8 @@ _GENERIC: Final = ("", "text/plain", "application/octet-stream", "binary/octet-s
 _DOCUMENTS: Final = ("", "text", "image", "application", "binary", "message")
 """Kinds of types of which there are too many to list: the suffix decides."""
 
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""Marks of texts that hold zero bytes; UTF-32, little-endian, begins as UTF-16 does."""
 _HEADS: Final = (
     (re.compile(rb"\s*%PDF-"), ".pdf"),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), ".png"),
@@ -133,7 +136,8 @@ def _suffix(mime: str, own: str | None, head: bytes) -> str | None:
         return sniffed
     if mime in _ZIP:
         return ".zip"
-    return ".txt" if head and b"\x00" not in head and mime in ("", "text/plain") else None
+    words = b"\x00" not in head or head.startswith(_UTF_16)
+    return ".txt" if words and (mime == "text/plain" or (head and not mime)) else None
 
 
 def _of_type(told: str, own: str | None) -> str | None:

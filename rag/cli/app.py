@@ -86,9 +86,8 @@ cli.add_command(bench)
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
-    default=0.0,
     metavar="SECONDS",
-    help="Wait for another process that holds the corpus [0].",
+    help="Wait for another process that holds the corpus [0; 60 with --watch].",
 )
 @click.option("--archives", is_flag=True, help="Open zip and tar archives, given or below the given folders.")
 @click.option(
@@ -97,6 +96,7 @@ cli.add_command(bench)
 @click.option("--allow-private", is_flag=True, help="Fetch URLs from loopback and private addresses too.")
 @click.option("--watch", is_flag=True, help="Go on following the folders until interrupted; a report a round.")
 @json_option
+@stoppable()
 def ingest(
     paths: tuple[str, ...],
     corpus: Path | None,
@@ -112,7 +112,7 @@ def ingest(
     archives: bool,
     fetch_pictures: bool | None,
     allow_private: bool,
-    wait: float,
+    wait: float | None,
     watch: bool,
     as_json: bool,
 ) -> None:
@@ -139,13 +139,14 @@ def ingest(
 
     from ingestion.lock import when_free
 
+    patience = (60.0 if watch else 0.0) if wait is None else wait
     settings = load_settings(corpus, qdrant, collection)
     opening = partial(open_corpus, corpus, qdrant, collection, encoder=encoder, language=language, settings=settings)
 
     def once() -> bool:
         with (
             reading(settings) as readers,
-            when_free(opening, settings.corpus, wait) as opened,
+            when_free(opening, settings.corpus, patience) as opened,
             Progress("files") as progress,
         ):
             report = opened.ingest(
@@ -159,19 +160,19 @@ def ingest(
                 archives=archives,
                 allow_private=allow_private or None,
                 fetch_pictures=fetch_pictures,
-                wait=wait,
+                wait=patience,
                 readers=readers,
                 stopped=show,
+                allow_empty=watch,
             )
         show(report)
         return bool(report.failures)
 
-    with stoppable():
-        if not watch:
-            sys.exit(SOME_FAILED if once() else DONE)
-        from ingestion.watch import follow
+    if not watch:
+        sys.exit(SOME_FAILED if once() else DONE)
+    from ingestion.watch import follow
 
-        follow(paths, once, ignore=settings.corpus)
+    follow(paths, once, ignore=settings.corpus)
 
 
 @cli.command()

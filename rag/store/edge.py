@@ -253,4 +253,5 @@ class EdgeClient:
                     "one process at a time",
                     "wait for the other to end, or share the collection through a Qdrant server",
                 ) from exc
-            raise StoreError(f"the embedded engine failed on {self._path / name}: {exc}") from exc
+            advice = "let this user write there: even a search does" if "Permission denied" in str(exc) else ""
+            raise StoreError(f"the embedded engine failed on {self._path / name}: {exc}", advice=advice) from exc

@@ -418,6 +418,11 @@ class NamedVectorStore(QdrantVectorStore):
         """The ids of the nodes that match; of all nodes without a filter."""
         return {str(record.id) for record in self._collection.scroll(self.condition(filters), payload=False)}
 
+    def pictures(self) -> set[str]:
+        """The `image_uri` of every picture: a URL, or a path, relative to the pictures' root where it lies below it."""
+        found = self._collection.scroll(_is("modality", "image"), payload=["image_uri"])
+        return {str(record.payload["image_uri"]) for record in found if record.payload.get("image_uri")}
+
     def points_of(self, source: str) -> set[str]:
         """The ids of a source's nodes."""
         return {str(record.id) for record in self._collection.scroll(_is("source", source), payload=False)}
