@@ -16,7 +16,7 @@ from ingestion.readers._builder import whole
 from rag.errors import TriptychError
 from tests.document_files import png, rezipped, told, write
 from tests.samples import samples
-from tests.test_readers_odf import _package, text_document
+from tests.test_readers_odf import package, text_document
 
 ODD = ("²", "⑤", "--5", "9" * 5000, "-", "")
 """Numbers that are none, or are refused by `int`."""
@@ -110,7 +110,7 @@ def test_many_sheets_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(_sheet, "MAX_CELLS", 10)
     row = '<table:table-row table:number-rows-repeated="8"><table:table-cell><text:p>a</text:p></table:table-cell></table:table-row>'
     body = "".join(f'<table:table table:name="{name}">{row}</table:table>' for name in "AB")
-    assert told(read(_package(tmp_path / "a.ods", "spreadsheet", body))).startswith(
+    assert told(read(package(tmp_path / "a.ods", "spreadsheet", body))).startswith(
         "rows from 3 of sheet B: more than 10"
     )
 
