@@ -1,4 +1,5 @@
-"""One ingestion into a corpus at a time: a lock file in its folder, which also says that the folder is a corpus.
+"""One ingestion into a corpus at a time: a lock file in its folder, which also says that the folder is a corpus; and
+the waiting for a corpus that another process holds.
 
 The lock is the operating system's and ends with the process that holds it, however that ends. It guards the processes
 of one machine. Nothing guards a server's collection across machines; there the ids, which depend on nothing but the
@@ -50,8 +51,8 @@ def one_at_a_time(root: Path, wait: float = 0.0) -> Iterator[None]:
 
 
 def when_free(attempt: Callable[[], T], root: Path, wait: float) -> T:
-    """What `attempt` returns, tried for `wait` seconds while it raises StoreLocked. The error that is raised then
-    names the process that ingests, if one does."""
+    """What `attempt` returns, tried for `wait` seconds while it raises StoreLocked. The error that is raised then says
+    how long was waited, and names the process that ingests, if one does."""
     end = time.monotonic() + wait
     while True:
         try:
@@ -59,11 +60,10 @@ def when_free(attempt: Callable[[], T], root: Path, wait: float) -> T:
         except StoreLocked as exc:
             if time.monotonic() >= end:
                 by = _holder(root)
-                told = (
-                    f"{exc.given} (process {by} is ingesting)" if by and "process " + by not in exc.given else exc.given
-                )
+                told = exc.given + (f" (process {by} is ingesting)" if by else "")
+                told += f", after {wait:g} s of waiting" if wait else ""
                 raise StoreLocked(told, exc.allowed, f"{exc.advice}, or try for longer: --wait SECONDS") from exc
-        time.sleep(_POLL)
+        time.sleep(min(_POLL, max(0.0, end - time.monotonic())))
 
 
 def _take(descriptor: int, root: Path) -> None:

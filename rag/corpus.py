@@ -65,16 +65,20 @@ class Corpus:
         language: str | None = None,
         create: bool = True,
         settings: Settings | None = None,
+        wait: float = 0.0,
     ) -> Corpus:
         """Open a corpus, and make it where there is none and `create` is true.
 
         `path` is the folder of the embedded collection and of the picture files; with `qdrant` (the URL of a server, or
         `:memory:`) the vectors live there under the name `collection`. `encoder` is a name, a folder or a LlamaIndex
         embedding; without it the collection's own encoder is used, `bundled` for a new one. `language` is the one most
-        documents are written in: it decides stems and stop words, and stays with the collection. Raises EncoderMismatch
-        where the collection was made by another encoder, InputError where it was made for another language, StoreLocked
-        where another process holds the folder.
+        documents are written in: it decides stems and stop words, and stays with the collection. `wait`: seconds for
+        which another process that holds the folder is waited for. Raises EncoderMismatch where the collection was made
+        by another encoder, InputError where it was made for another language, StoreLocked where another process holds
+        the folder still, StoreError where this one has it open already.
         """
+        from ingestion.lock import when_free
+
         settings = settings or Settings.load(corpus=path, qdrant=qdrant, collection=collection)
         where = Location(
             Path(path) if path is not None else settings.corpus,
@@ -82,17 +86,21 @@ class Corpus:
             collection or settings.collection,
             language or settings.language,
         )
+
+        def opening(encoder: ClipEncoder | None, create: bool) -> NamedVectorStore:
+            return when_free(lambda: where.open(settings, encoder, create=create), where.root, wait)
+
         wanted = encoder or settings.encoder
         loaded = _load_encoder(wanted, settings) if wanted else None
         try:
-            store = where.open(settings, loaded, create=create)
+            store = opening(loaded, create)
         except StoreMissing as exc:
             if not create:
                 raise InputError(
                     f"there is no corpus at {where.name}", advice=f"make one with: triptych ingest PATH {where.flags}"
                 ) from exc
             loaded = _load_encoder("bundled", settings)
-            store = where.open(settings, loaded, create=True)
+            store = opening(loaded, True)
         return cls(where.name, where.root, store, settings, loaded)
 
     @property

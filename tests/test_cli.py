@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from rag.corpus import Corpus
 from rag.demo import FILES
 from rag.schema import LEGS
 from tests.openai_server import KEY, MODEL, OpenAIServer
+from tests.patience import LONG
 
 ROOT = Path(__file__).resolve().parents[1]
 HIT_KEYS = {
@@ -246,11 +248,14 @@ def test_wrong_usage_exits_with_two(demo_corpus):
         ["search", "--nonsense"],
         ["ingest"],
         ["search", "x", "--weights", "text"],
+        ["search", "x", "--threshold", "nan"],
+        ["search", "x", "--mmr", "nan"],
+        ["search", "x", "--wait", "nan"],
     ):
         assert triptych(*arguments, "--corpus", demo_corpus).exit_code == 2
 
 
-def test_a_corpus_that_another_process_holds_is_refused(demo_corpus):
+def test_a_corpus_that_another_process_holds_is_waited_for_and_then_refused(demo_corpus):
     code = (
         "import sys; from rag import Corpus; c = Corpus.open(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     )
@@ -263,9 +268,14 @@ def test_a_corpus_that_another_process_holds_is_refused(demo_corpus):
         env=environment,
     ) as holder:
         assert holder.stdout.readline() == "held\n"
-        line = refused("status", "--corpus", demo_corpus)
-        holder.stdin.close()
+        line = refused("status", "--corpus", demo_corpus, "--wait", 0.1)
+        ending = threading.Timer(0.5, holder.communicate)
+        ending.start()
+        assert document("status", "--corpus", demo_corpus, "--wait", LONG)["points"] > 0
+        ending.join()
     assert str(demo_corpus) in line
+    assert "after 0.1 s of waiting" in line
+    assert "--wait SECONDS" in line
     assert points(demo_corpus) > 0
 
 

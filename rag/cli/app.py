@@ -22,6 +22,7 @@ from rag.cli.options import (
     DONE,
     SOME_FAILED,
     Group,
+    Number,
     Progress,
     filter_option,
     fusion_option,
@@ -37,6 +38,7 @@ from rag.cli.options import (
     stoppable,
     term_options,
     terms_of,
+    wait_option,
     weights_option,
     where_option,
 )
@@ -83,12 +85,7 @@ cli.add_command(bench)
 @click.option(
     "--include", multiple=True, metavar="PATTERN", help="Read only what matches, as in .gitignore; repeatable."
 )
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="Wait for another process that holds the corpus [0; 60 with --watch].",
-)
+@wait_option("0; 60 with --watch", None)
 @click.option("--archives", is_flag=True, help="Open zip and tar archives, given or below the given folders.")
 @click.option(
     "--fetch-pictures/--no-fetch-pictures", default=None, help="Fetch pictures that documents show from the web."
@@ -137,16 +134,16 @@ def ingest(
         for failure in report.failures:
             click.echo(f"triptych: {disarmed(str(failure))}", err=True)
 
-    from ingestion.lock import when_free
-
     patience = (60.0 if watch else 0.0) if wait is None else wait
     settings = load_settings(corpus, qdrant, collection)
-    opening = partial(open_corpus, corpus, qdrant, collection, encoder=encoder, language=language, settings=settings)
+    opening = partial(
+        open_corpus, corpus, qdrant, collection, encoder=encoder, language=language, settings=settings, wait=patience
+    )
 
     def once() -> bool:
         with (
             reading(settings) as readers,
-            when_free(opening, settings.corpus, patience) as opened,
+            opening() as opened,
             Progress("files") as progress,
         ):
             report = opened.ingest(
@@ -180,15 +177,14 @@ def ingest(
 @click.option("--image", metavar="FILE", help="Ask with a picture.")
 @term_options
 @where_option
+@wait_option()
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits [10].")
 @filter_option
 @click.option("--modality", type=click.Choice(["text", "image"]), help="Only passages, or only pictures.")
 @weights_option
 @fusion_option
 @ranking_options
-@click.option(
-    "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Leave out hits of lower confidence, as in 0.3 [0]."
-)
+@click.option("--threshold", type=Number(0, 1), metavar="P", help="Leave out hits of lower confidence, as in 0.3 [0].")
 @click.option("--explain", is_flag=True, help="Show how each leg judged each hit.")
 @pictures_option
 @sheet_option
@@ -202,6 +198,7 @@ def search(
     corpus: Path | None,
     qdrant: str | None,
     collection: str | None,
+    wait: float,
     k: int | None,
     filters: str,
     modality: str | None,
@@ -221,7 +218,7 @@ def search(
         from rag.sheet import check_target
 
         check_target(sheet)
-    with open_corpus(corpus, qdrant, collection, create=False) as opened:
+    with open_corpus(corpus, qdrant, collection, create=False, wait=wait) as opened:
         hits = opened.search(
             query,
             image=image,
@@ -249,6 +246,7 @@ def search(
 @click.argument("question")
 @click.option("--image", metavar="FILE", help="A picture that belongs to the question.")
 @where_option
+@wait_option()
 @click.option("--llm", metavar="NAME", help="Name of the model; `extractive` quotes the documents without one.")
 @click.option("-k", type=click.IntRange(min=1), help="Number of hits that the answer is given [8].")
 @filter_option
@@ -260,6 +258,7 @@ def ask(
     corpus: Path | None,
     qdrant: str | None,
     collection: str | None,
+    wait: float,
     llm: str | None,
     k: int | None,
     filters: str,
@@ -269,7 +268,7 @@ def ask(
     """Answer a question from the documents, with citations and pictures."""
     from rag.ranking import RankingOptions
 
-    with open_corpus(corpus, qdrant, collection, create=False) as opened:
+    with open_corpus(corpus, qdrant, collection, create=False, wait=wait) as opened:
         options = RankingOptions.of(opened.settings, **ranking)
         answer = opened.ask(question, image=image, k=k, filters=filters, llm=llm, ranking=options)
     if as_json:
@@ -282,6 +281,7 @@ def ask(
 
 @cli.command()
 @where_option
+@wait_option()
 @click.option("--llm", metavar="NAME", help="A multimodal language model; default: the configured one.")
 @click.option(
     "--model", default="", metavar="NAME", help="A captioning checkpoint on this machine instead (BLIP, GIT)."
@@ -293,6 +293,7 @@ def caption(
     corpus: Path | None,
     qdrant: str | None,
     collection: str | None,
+    wait: float,
     llm: str | None,
     model: str,
     filters: str,
@@ -300,7 +301,7 @@ def caption(
     as_json: bool,
 ) -> None:
     """Have a model describe the pictures that nobody has described. Nothing else is embedded again."""
-    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("pictures") as progress:
+    with open_corpus(corpus, qdrant, collection, create=False, wait=wait) as opened, Progress("pictures") as progress:
         report = opened.caption(llm=llm, model=model, filters=filters, overwrite=overwrite, progress=progress.count)
     document = report.to_json()
     if as_json:
@@ -314,11 +315,14 @@ def caption(
 
 @cli.command()
 @where_option
+@wait_option()
 @click.option("--sources", is_flag=True, help="List the sources too.")
 @json_option
-def status(corpus: Path | None, qdrant: str | None, collection: str | None, sources: bool, as_json: bool) -> None:
+def status(
+    corpus: Path | None, qdrant: str | None, collection: str | None, wait: float, sources: bool, as_json: bool
+) -> None:
     """Say what a corpus holds."""
-    with open_corpus(corpus, qdrant, collection, create=False) as opened:
+    with open_corpus(corpus, qdrant, collection, create=False, wait=wait) as opened:
         document = opened.status()
         names = sorted(opened.store.sources()) if sources else []
     if as_json:
@@ -332,10 +336,13 @@ def status(corpus: Path | None, qdrant: str | None, collection: str | None, sour
 @cli.command()
 @click.argument("source")
 @where_option
+@wait_option()
 @json_option
-def delete(source: str, corpus: Path | None, qdrant: str | None, collection: str | None, as_json: bool) -> None:
+def delete(
+    source: str, corpus: Path | None, qdrant: str | None, collection: str | None, wait: float, as_json: bool
+) -> None:
     """Remove a source and its nodes from a corpus."""
-    with open_corpus(corpus, qdrant, collection, create=False) as opened:
+    with open_corpus(corpus, qdrant, collection, create=False, wait=wait) as opened:
         removed = opened.delete(source)
     if as_json:
         print_json({"source": source, "removed": removed})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rag.cli.options import FAILED, json_option, print_json
+from rag.cli.options import FAILED, Number, json_option, print_json
 
 measure_option = click.option(
     "--measure",
@@ -56,14 +56,12 @@ def eval_compare(
 @measure_option
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     default=0.05,
     show_default=True,
     help="A fall counts where its corrected p is below this.",
 )
-@click.option(
-    "--tolerance", type=click.FloatRange(min=0), default=0.0, show_default=True, help="A fall up to this is allowed."
-)
+@click.option("--tolerance", type=Number(min=0), default=0.0, show_default=True, help="A fall up to this is allowed.")
 @seed_option
 @json_option
 @click.pass_context

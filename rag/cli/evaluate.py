@@ -15,6 +15,7 @@ from rag.cli.options import (
     json_option,
     open_corpus,
     print_json,
+    wait_option,
     weights_option,
     where_option,
 )
@@ -173,6 +174,7 @@ def eval_check(folder: str, task: str, as_json: bool) -> None:
 @evaluate.command("build")
 @click.argument("out", type=click.Path(path_type=Path))
 @where_option
+@wait_option()
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At most N queries of a type [all].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
 @click.option("--llm", metavar="NAME", help="Have this model write questions too.")
@@ -190,6 +192,7 @@ def eval_build(
     corpus: Path | None,
     qdrant: str | None,
     collection: str | None,
+    wait: float,
     sample: int | None,
     seed: int,
     llm: str | None,
@@ -199,7 +202,7 @@ def eval_build(
     """Make a dataset folder of an ingested corpus: captions find pictures, headings find passages."""
     from evals.build import build, build_lines, writer
 
-    with open_corpus(corpus, qdrant, collection, create=False) as opened, Progress("questions") as progress:
+    with open_corpus(corpus, qdrant, collection, create=False, wait=wait) as opened, Progress("questions") as progress:
         model = writer(opened.settings, llm) if llm else None
         built = build(
             opened, out, sample=sample or 0, seed=seed, llm=model, questions=questions, progress=progress.count

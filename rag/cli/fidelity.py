@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rag.cli.options import Progress, json_option, print_json
+from rag.cli.options import Number, Progress, json_option, print_json
 
 
 @click.command("ingestion")
@@ -14,9 +14,7 @@ from rag.cli.options import Progress, json_option, print_json
 @click.option(
     "--groundtruth", type=click.Path(path_type=Path), metavar="DIR", help="Markdown files with the words of the files."
 )
-@click.option(
-    "--seconds", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="A file may take at most."
-)
+@click.option("--seconds", type=Number(min=0.1), default=120.0, show_default=True, help="A file may take at most.")
 @click.option("--ocr", is_flag=True, help="Read what is only drawn: scanned pages, words in pictures.")
 @json_option
 def eval_ingestion(source: Path, groundtruth: Path | None, seconds: float, ocr: bool, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -74,6 +75,28 @@ def where_option(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+class Number(click.FloatRange):
+    """Numbers in a range. NaN compares with no bound, so click's own range lets it through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; NaN is refused."""
+        number = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
+
+
+def wait_option(told: str = "5", seconds: float | None = 5.0) -> Callable[[Command], Command]:
+    """For how long a command waits for a corpus that another process holds; `told` is what the help says of it."""
+    return click.option(
+        "--wait",
+        type=Number(min=0),
+        default=seconds,
+        metavar="SECONDS",
+        help=f"Wait for another process that holds the corpus [{told}].",
+    )
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
@@ -190,7 +213,7 @@ _RANKING = (
     click.option("--group", type=click.IntRange(min=1), metavar="N", help="At most N hits of each document."),
     click.option(
         "--mmr",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=Number(0, 1, min_open=True),
         metavar="LAMBDA",
         help="Maximal marginal relevance: 1 for relevance alone, lower for more variety, as in 0.7.",
     ),

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 import qdrant_edge as edge
 from qdrant_client import models
@@ -26,6 +27,10 @@ from rag.store.room import RESERVE, require_room, size_on_disk
 
 T = TypeVar("T")
 
+_CLIENTS: Final[WeakSet[EdgeClient]] = WeakSet()
+"""Those of this process: what one of them holds, no waiting sets free."""
+_CLIENTS_LOCK: Final = threading.Lock()
+
 
 class EdgeClient:
     """`QdrantClient` over Qdrant Edge shards under `path`. Safe to use from several threads."""
@@ -35,6 +40,8 @@ class EdgeClient:
         self._shards: dict[str, edge.EdgeShard] = {}
         self._lock = threading.RLock()
         self._closed = False
+        with _CLIENTS_LOCK:
+            _CLIENTS.add(self)
 
     def __enter__(self) -> EdgeClient:
         return self
@@ -247,11 +254,24 @@ class EdgeClient:
         try:
             yield
         except Exception as exc:  # the binding raises bare Exception for all that goes wrong in the engine
+            if "WouldBlock" in str(exc) and self._open_here(name):
+                raise StoreError(
+                    f"{self._path / name} is open in this process already",
+                    "once in a process",
+                    "use what is open, or close it first",
+                ) from exc
             if "WouldBlock" in str(exc):
                 raise StoreLocked(
-                    f"{self._path / name} is in use by another process, or opened twice in this one",
+                    f"{self._path / name} is in use by another process",
                     "one process at a time",
                     "wait for the other to end, or share the collection through a Qdrant server",
                 ) from exc
             advice = "let this user write there: even a search does" if "Permission denied" in str(exc) else ""
             raise StoreError(f"the embedded engine failed on {self._path / name}: {exc}", advice=advice) from exc
+
+    def _open_here(self, name: str) -> bool:
+        """Whether another client of this process holds the shard."""
+        folder = (self._path / name).resolve()
+        with _CLIENTS_LOCK:
+            others = [client for client in _CLIENTS if client is not self]
+        return any((other._path / held).resolve() == folder for other in others for held in list(other._shards))
