@@ -20,6 +20,7 @@ from rag.calibration import Calibration, Group
 from rag.errors import InputError
 from rag.question import Question, Term
 from rag.schema import DENSE_LEGS, LEXICAL, Leg, Scale
+from rag.store.points import is_picture
 
 if TYPE_CHECKING:
     from rag.encoders import ClipEncoder
@@ -119,9 +120,9 @@ def _is_uuid(text: str) -> bool:
 def _own_vectors(node: BaseNode) -> dict[Leg, tuple[Group, Vector]]:
     """A passage asks by its text; a picture asks pictures by itself, and words by its caption where it has one."""
     own = _array(node.embedding)
-    if not isinstance(node, ImageNode):
+    if not is_picture(node):
         return {} if own is None else dict.fromkeys(DENSE_LEGS, ("text", own))
-    caption = _array(node.text_embedding)
+    caption = _array(node.text_embedding) if isinstance(node, ImageNode) else None
     found: dict[Leg, tuple[Group, Vector]] = {}
     for leg in DENSE_LEGS:
         group: Group = "text" if caption is not None and (leg != "image" or own is None) else "image"

@@ -26,12 +26,15 @@ from rag.schema import LEGS, LEXICAL, Leg, LegScore, Scale
 
 if TYPE_CHECKING:
     from rag.encoders import ClipEncoder
-    from rag.store import Candidates, FilterExpr, NamedVectorStore
+    from rag.store import Candidates, NamedVectorStore
+    from rag.store.store import Filters
 
 __all__ = ["FusionRetriever", "Ranked", "parse_depths", "parse_weights"]
 
 _HEAD: Final = 3
 """Candidates that steady stages are shown first, for each hit asked for."""
+_DEEPER: Final = 4
+"""How many times its depth a leg is asked for where stages left too few hits."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,12 @@ def _threshold(value: float, fusion: str) -> float:
 
 
 class FusionRetriever(BaseRetriever):
-    """Retrieve by all legs of the collection in one round trip and fuse their scores.
+    """Retrieve by all legs of the collection in one round trip, or two where scores are to be completed, and fuse them.
 
     Words ask every leg; a picture asks the dense legs with its own vector; several terms ask each leg together.
     Each leg gives its `depth` best candidates, at least as many as there are to be hits; a leg named in `depths` gives
-    that many.
+    that many. Where a stage that thins the ranking leaves fewer hits than asked for, the other legs are asked once
+    more, for four times as many.
     """
 
     def __init__(
@@ -101,7 +105,7 @@ class FusionRetriever(BaseRetriever):
         depths: Mapping[str, int] | None = None,
         fusion: str = CALIBRATED,
         weights: Mapping[str, float] | None = None,
-        filters: FilterExpr | None = None,
+        filters: Filters = None,
         threshold: float = 0.0,
         stages: Sequence[Stage] = (),
         **kwargs: Any,
@@ -126,12 +130,9 @@ class FusionRetriever(BaseRetriever):
         with _timed(seconds, "total"):
             with _timed(seconds, "encode"):
                 query = self.encode(question)
-            with _timed(seconds, "search"):
-                found = self.candidates(query)
-            with _timed(seconds, "fuse"):
-                fused = self._fuse(found, scales_of(query, found), query.exclude)
-            with _timed(seconds, "stages"):
-                ranking = self._staged(fused, question)
+            ranking, more = self._ranked(query, question, seconds)
+            if more and len(ranking) < self.similarity_top_k and any(map(_thins, self.stages)):
+                ranking, _ = self._ranked(query, question, seconds, _DEEPER)
         return Ranked(ranking, seconds)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
@@ -144,11 +145,27 @@ class FusionRetriever(BaseRetriever):
         """What each leg with weight is asked; each tower runs at most once."""
         return build(question, [leg for leg in LEGS if self.weights[leg] > 0], self.encoder, self.store)
 
-    def candidates(self, query: LegQueries) -> Candidates:
-        """The candidates of all legs, in one round trip or two."""
-        deep = max(self.depth, self.similarity_top_k)
-        depth = {leg: self.depths.get(leg, deep) + len(query.exclude) for leg in query.asked}
+    def candidates(self, query: LegQueries, times: int = 1) -> Candidates:
+        """The candidates of all legs, in one round trip or two; `times` as many as usual."""
+        depth = {leg: self._depth(leg, times) + len(query.exclude) for leg in query.asked}
         return self.store.candidates(query.asked, depth=depth, filters=self.filters, ceiling=LEXICAL in query.asked)
+
+    def _depth(self, leg: Leg, times: int) -> int:
+        return self.depths.get(leg, max(self.depth, self.similarity_top_k) * times)
+
+    def _ranked(
+        self, query: LegQueries, question: Question, seconds: dict[str, float], times: int = 1
+    ) -> tuple[list[FusedNode], bool]:
+        """The hits, and whether deeper legs may give more: one was cut at its depth, and no score was too low."""
+        with _timed(seconds, "search"):
+            found = self.candidates(query, times)
+        with _timed(seconds, "fuse"):
+            fused = self._fuse(found, scales_of(query, found), query.exclude)
+        with _timed(seconds, "stages"):
+            ranking = self._staged(fused, question)
+        free = [leg for leg in found.ranked if leg not in self.depths]
+        cut = any(len(found.ranked[leg]) >= self._depth(leg, times) for leg in free)
+        return ranking, cut and len(fused.best) == len(fused.ids)
 
     def _fuse(self, found: Candidates, scales: Mapping[Leg, Scale], exclude: frozenset[str]) -> _Fused:
         legs = [leg for leg in LEGS if leg in found.scores]
@@ -233,8 +250,12 @@ def scales_of(query: LegQueries, found: Candidates) -> dict[Leg, Scale]:
     return {**query.scales, LEXICAL: lexical_scale(found.lexical_ceiling or 0.0, query.said)}
 
 
+def _thins(stage: Stage) -> bool:
+    return getattr(stage, "thins", False)
+
+
 @contextmanager
 def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
     started = perf_counter()
     yield
-    seconds[step] = perf_counter() - started
+    seconds[step] = seconds.get(step, 0.0) + perf_counter() - started

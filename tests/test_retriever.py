@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from llama_index.core.schema import ImageNode, TextNode
+from llama_index.core.schema import ImageNode, Node, TextNode
+from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 from PIL import Image
 
 from rag import ClipEncoder, FusionRetriever, NamedVectorStore
@@ -14,7 +15,7 @@ from rag.corpus import Corpus
 from rag.encoders.fake import COLOURS, fake_encoder
 from rag.errors import InputError
 from rag.question import Question, Term
-from rag.ranking import Collapse
+from rag.ranking import Collapse, RankingOptions
 from rag.store import Candidates
 
 WORDS = ["red", "blue", "green", "boat", "beach", "people", "sunset", "stone"]
@@ -105,6 +106,22 @@ def test_a_picture_finds_pictures_and_passages(corpus, tmp_path):
     passages = corpus.search(image=tmp_path / "question.png", modality="text", k=1)
     assert pictures[0].caption == "the red boat at the beach"
     assert passages[0].text == "the red boat"
+
+
+def test_a_generic_node_with_a_picture_is_told_asked_for_and_asked_by_as_a_picture(corpus, tmp_path):
+    shown = picture(tmp_path, "red", "generic")
+    vector = corpus.encoder.get_image_embedding(shown.image_path)
+    corpus.store.add([Node(id_=shown.node_id, image_resource={"path": shown.image_path}, embedding=vector)])
+    hit = next(hit for hit in corpus.search("red", modality="image") if hit.id == shown.node_id)
+    assert (hit.modality, hit.image) == ("image", shown.image_path)
+    assert corpus.search(terms=[Term(like=hit.id)], k=1)[0].caption == "the red boat at the beach"
+
+
+def test_llama_index_filters_bound_the_retriever_by_itself(corpus):
+    pictures = MetadataFilters(filters=[MetadataFilter(key="modality", value="image")])
+    found = FusionRetriever(corpus.store, corpus.encoder, filters=pictures).search(Question("sea"))
+    assert found
+    assert all(hit.picture for hit in found)
 
 
 def test_words_and_a_picture_have_a_say_each_by_their_weights(corpus, tmp_path):
@@ -281,6 +298,47 @@ def test_a_leg_whose_depth_is_named_is_not_deepened_for_more_hits(corpus):
         "sea"
     )
     assert len(hits) <= 2
+
+
+def asked_depths(corpus, monkeypatch, **options):
+    """How deep the text leg alone was asked, each time, for two hits; and the hits."""
+    copies = [node("a sunset", number) for number in range(6)]
+    for passage in copies:
+        passage.metadata["source"] = "long.md"
+    corpus.add_nodes(copies)
+    depths = []
+    candidates = NamedVectorStore.candidates
+    monkeypatch.setattr(
+        NamedVectorStore,
+        "candidates",
+        lambda self, query, **more: depths.append(more["depth"]["text"]) or candidates(self, query, **more),
+    )
+    weights = {"image": 0, "caption": 0, "lexical": 0}
+    hits = corpus.as_retriever(**{"k": 2, "depth": 2, "weights": weights, **options}).search(Question("a sunset"))
+    return depths, hits
+
+
+def test_grouping_finds_documents_below_the_one_that_fills_the_legs(corpus, monkeypatch):
+    depths, hits = asked_depths(corpus, monkeypatch, ranking=RankingOptions(group=1))
+    assert depths == [2, 8]
+    assert [len(hit.grouped) for hit in hits] == [5, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "depths"),
+    [
+        ({}, [2]),  # nothing is left out
+        ({"ranking": RankingOptions(group=2)}, [2]),  # enough is left
+        ({"ranking": RankingOptions(group=1), "depths": {"text": 3}}, [3]),  # its depth is set by name
+        ({"ranking": RankingOptions(group=1), "filters": "source = 'long.md'"}, [2, 8]),  # and there is no more
+        ({"ranking": RankingOptions(group=1), "depth": 10}, [10]),  # deep enough at first
+        ({"ranking": RankingOptions(quota="text=1")}, [2, 8]),
+    ],
+)
+def test_legs_are_asked_deeper_once_where_a_stage_leaves_too_few_and_there_may_be_more(
+    corpus, monkeypatch, options, depths
+):
+    assert asked_depths(corpus, monkeypatch, **options)[0] == depths
 
 
 @pytest.mark.parametrize("depths", [{"text": 0}, {"text": 1.5}, {"texts": 5}])

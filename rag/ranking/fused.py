@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import fsum
 
-from llama_index.core.schema import BaseNode, ImageNode, MetadataMode, NodeWithScore
+from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore
 from pydantic import Field
 
 from rag.schema import Folded, Hit, Leg, LegScore
+from rag.store.points import is_picture, picture_of
 
 __all__ = ["FusedNode", "behind", "in_slots", "to_hit", "to_hits"]
 
@@ -35,8 +36,8 @@ class FusedNode(NodeWithScore):
 
     @property
     def picture(self) -> bool:
-        """Whether the node is a picture rather than a passage."""
-        return isinstance(self.node, ImageNode)
+        """Whether the node is a picture rather than a passage, as the store sees it."""
+        return is_picture(self.node)
 
     def adjusted(self, name: str, added: float) -> FusedNode:
         """The node with `added` on top of its score, under `name`."""
@@ -61,17 +62,16 @@ def to_hit(scored: NodeWithScore, rank: int) -> Hit:
     """Flatten a scored node into what a reader of the results needs."""
     node: BaseNode = scored.node
     metadata = node.metadata
-    picture = isinstance(node, ImageNode)
     page = metadata.get("page")
     fused = scored if isinstance(scored, FusedNode) else FusedNode(node=node)
     return Hit(
         rank=rank,
         id=node.node_id,
         score=float(scored.score or 0.0),
-        modality="image" if picture else "text",
+        modality="image" if fused.picture else "text",
         text=node.get_content(MetadataMode.NONE),
         caption=str(metadata.get("caption", "")),
-        image=(node.image_path or node.image_url or "") if isinstance(node, ImageNode) else "",
+        image=picture_of(node) or "",
         source=str(metadata.get("source", "")),
         page=int(page) if page is not None else None,
         section=str(metadata.get("section", "")),

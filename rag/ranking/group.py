@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rag.errors import InputError
 from rag.question import Question
@@ -20,6 +21,7 @@ class Group:
     Grouping twice changes nothing. Scores stay as they are. Raises InputError for less than one hit a document.
     """
 
+    thins: ClassVar[bool] = True
     most: int = 1
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from rag.errors import InputError
 from rag.question import Question
@@ -35,6 +36,7 @@ class Quota:
     is not found cannot be shown. Raises InputError where the least numbers exceed `k`.
     """
 
+    thins: ClassVar[bool] = True
     k: int
     bounds: Mapping[Modality, Bounds] = field(default_factory=dict)
 

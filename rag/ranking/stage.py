@@ -16,6 +16,7 @@ class Stage(Protocol):
 
     A stage with a true attribute `steady` promises that what follows the head of a ranking decides nothing about the
     hits that the head gives: it is shown the head alone where that is enough. Any other is shown every candidate.
+    One with a true attribute `thins` may leave too few of the candidates: the legs are then asked once more, deeper.
     """
 
     def __call__(self, ranking: Sequence[FusedNode], question: Question) -> list[FusedNode]:

@@ -61,7 +61,7 @@ class Codec:
         """The payload of a node that has `legs`. Raises StoreError for bytes or numbers that cannot be stored."""
         content = node.model_dump(mode="json", exclude={"embedding", "text_embedding", "image"})
         content["embedding"] = None
-        if _picture_of(node) is None and _has_bytes(node):
+        if picture_of(node) is None and _has_bytes(node):
             raise StoreError(
                 f"picture {node.node_id} is given as bytes", "pictures as files or URLs", "write it to a file first"
             )
@@ -99,7 +99,7 @@ class Codec:
         fields = {**metadata, "modality": "image" if is_picture(node) else "text"}
         if node.ref_doc_id:
             fields["doc_id"] = node.ref_doc_id
-        picture = _picture_of(node) or fields.get("image_uri")
+        picture = picture_of(node) or fields.get("image_uri")
         if isinstance(picture, str):
             fields["image_uri"] = self._stored(picture).removeprefix(_RELATIVE)
         return fields
@@ -165,7 +165,8 @@ def legs_of(payload: Mapping[str, Any]) -> frozenset[Leg]:
     return frozenset(payload.get(LEGS_KEY) or ())
 
 
-def _picture_of(node: BaseNode) -> str | None:
+def picture_of(node: BaseNode) -> str | None:
+    """The path or URL of a node's picture; None where it is given as bytes, or the node is no picture."""
     if isinstance(node, ImageNode):
         return node.image_path or node.image_url
     if isinstance(node, Node) and node.image_resource is not None:
