@@ -84,7 +84,7 @@ class Number(click.FloatRange):
         """The number; NaN is refused."""
         number = super().convert(value, param, ctx)
         if isnan(number):
-            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+            self.fail(f"{value} is not a number.", param, ctx)
         return number
 
 
