@@ -125,6 +125,20 @@ def test_a_row_repeated_a_million_times_is_bounded_and_told(tmp_path: Path, monk
     assert "rows from 501 of sheet Rain" in told(document)
 
 
+def test_copies_of_a_row_or_a_cell_are_kept_to_a_thousand_and_the_others_counted(tmp_path: Path):
+    many = '<table:table-cell table:number-columns-repeated="1100"><text:p>rain</text:p></table:table-cell>'
+    last = "<table:table-cell><text:p>end</text:p></table:table-cell>"
+    rows = _row("May", "12", times=1_000_000) + _row("June", "9") + f"<table:table-row>{many}{last}</table:table-row>"
+    document = read(package(tmp_path / "a.ods", "spreadsheet", f'<table:table table:name="Rain">{rows}</table:table>'))
+    words = "\n".join(block.text for block in document.blocks)
+    assert words.count("June | 9") == 1
+    assert (words.count("rain"), words.count("end")) == (1000, 1)
+    assert told(document) == (
+        "999000 rows of sheet Rain: copies of the one before, beyond 1000\n"
+        "100 cells of sheet Rain: copies of the one before, beyond 1000"
+    )
+
+
 @pytest.mark.parametrize(
     ("href", "reason"),
     [

@@ -237,7 +237,7 @@ class _Reader:
         self.builder.leave_sections()
         self.builder.heading(sheet.get(f"{TABLE}name", ""), 1)
         name = sheet.get(f"{TABLE}name", "")
-        for _, add in add_regions(sheet_rows_of(sheet, self.told), f"sheet {name}", self.builder):
+        for _, add in add_regions(sheet_rows_of(sheet, self.told, self.builder), f"sheet {name}", self.builder):
             add()
         for frame in frames_of(sheet):
             self.frame(frame, 0)
