@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.readers import read
 from rag.errors import SourceError
-from tests.document_files import png, rezipped, shown, told, zipped
+from tests.document_files import png, rezipped, shown, spoilt, told, zipped
 
 _NAMES = ("office", "text", "table", "style", "meta", "presentation")
 _NS = " ".join(
@@ -174,3 +174,17 @@ def test_an_encrypted_document_says_so(tmp_path: Path):
 def test_nesting_without_end_is_flattened(tmp_path: Path):
     body = "<text:section>" * 200 + "<text:p>deep</text:p>" + "</text:section>" * 200
     assert [text for _, text in shown(read(text_document(tmp_path / "a.odt", body)))] == ["deep"]
+
+
+@pytest.mark.parametrize("part", ["Pictures/a.png", "meta.xml", "styles.xml", "mimetype"])
+def test_a_damaged_part_beside_the_text_costs_itself_and_is_named(tmp_path: Path, part: str):
+    body = f"<text:p>Before{_frame('a.png', 'Red bars')}</text:p><text:p>After</text:p>"
+    path = spoilt(text_document(tmp_path / "a.odt", body, Pictures__a_png=png()), part)
+    document = read(path)
+    assert [text for _, text in shown(document)] == ["Before", "Red bars", "After"]
+    assert part == "mimetype" or f"{part}: damaged" in told(document)
+
+
+def test_a_damaged_text_costs_the_file(tmp_path: Path):
+    with pytest.raises(SourceError, match="OpenDocument"):
+        read(spoilt(text_document(tmp_path / "a.odt", "<text:p>words</text:p>"), "content.xml"))
