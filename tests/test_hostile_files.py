@@ -55,6 +55,7 @@ SLOW: dict[str, str] = {
     "sources.html": "<picture>" + '<source srcset="a 1x">' * (SIZE // 44) + '<img src="x">' * (SIZE // 26),
     "inline drawings.html": '<svg><image href="x"/></svg>' * (SIZE // 3),
     "scripts.html": "<p>a</p><script></script>" * (SIZE // 3),
+    "boxes in a cell.html": "<table><tr><td>a<td>" + "<input type=checkbox>" * SIZE,
     "addressees.eml": "To: " + '"a" ' * (SIZE // 4) + "\n\nwords",
     "encoded words.eml": "To: " + "=?utf-8?q?a?= " * (SIZE // 14) + "\n\nwords",
     "blur.svg": f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60">{_FILTER}'
