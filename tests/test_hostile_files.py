@@ -61,6 +61,8 @@ SLOW: dict[str, str] = {
     "blur.svg": f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60">{_FILTER}'
     + f'<g transform="rotate(5)" filter="url(#f)">{_FAR}</g><g style="filter : url(#f)">{_FAR}</g></svg>',
     "arc.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><path d="M0 0A1e38 1e38 0 0 0 9 1e38"/><path d="M1 1h9v9z"/></svg>',
+    "marks.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><marker id="m"><path d="M0 0L1 1"/></marker>'
+    + f'<path marker-mid="url(#m)" d="M0 0{"h1h-1" * SIZE}" stroke="red"/></svg>',
     "pattern.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><pattern id="p" width="9" height="1e38" patternUnits="userSpaceOnUse"><rect width="1" height="1"/></pattern><rect width="9" height="9" fill="url(#p)"/></svg>',
 }
 
@@ -71,6 +73,15 @@ def test_a_file_made_to_take_for_ever_is_read_in_bounded_time(name: str, tmp_pat
     start = time.process_time()
     read(path)
     assert time.process_time() - start < processor_seconds(SECONDS)
+
+
+def test_a_drawing_with_more_styles_than_can_be_matched_is_refused(tmp_path: Path):
+    styles = "".join(f".a{number}{{fill:red}}" for number in range(SIZE))
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><style>{styles}</style><path d="M0 0"/></svg>'
+    )
+    with pytest.raises(TriptychError, match="40000 styles for 3 elements"):
+        read(write(tmp_path / "a.svg", drawing))
 
 
 def test_a_long_paragraph_of_restructuredtext_keeps_every_word(tmp_path: Path):
