@@ -47,6 +47,7 @@ SLOW: dict[str, str] = {
     "transitions.rst": "----\n\n" * (SIZE // 6),
     "classes.rst": ".. class:: a\n\n" * (SIZE // 14),
     "lists in lists.rst": ("* " * 100 + "x\n") * (SIZE // 200),
+    "chained targets.rst": "".join(f".. _a{number}:\n" for number in range(SIZE // 5)) + "\nwords",
     "nested front matter.md": "---\na: " + "[" * SIZE + "\n---\nwords",
     "srcset.html": '<img srcset="' + "a" * SIZE + ' b">',
     "nested tables.html": "<table><tr><td>" * (SIZE // 15) + "x",
@@ -82,6 +83,17 @@ def test_a_drawing_with_more_styles_than_can_be_matched_is_refused(tmp_path: Pat
     )
     with pytest.raises(TriptychError, match="40000 styles for 3 elements"):
         read(write(tmp_path / "a.svg", drawing))
+
+
+@pytest.mark.parametrize("times", [1, 600])
+def test_links_of_restructuredtext_keep_their_addresses_beside_a_chain_of_targets(tmp_path: Path, times: int):
+    chain = "".join(f".. _a{number}:\n" for number in range(times))
+    words = f"See rain_ and snow_.\n\n.. _rain: https://example.org/one\n.. _snow: https://example.org/two\n\n{chain}\nEnd\n"
+    document = read(write(tmp_path / "a.rst", words))
+    assert [block.text for block in document.blocks] == [
+        "See rain (https://example.org/one) and snow (https://example.org/two).",
+        "End",
+    ]
 
 
 def test_a_long_paragraph_of_restructuredtext_keeps_every_word(tmp_path: Path):
