@@ -121,7 +121,7 @@ def _nothing_readable(paths: Sequence[str | Path], found: Survey) -> InputError:
     told = ", ".join(f"{reason} ({count})" if count > 1 else reason for reason, count in reasons.most_common(3))
     return InputError(
         f"nothing readable in {', '.join(map(str, paths))}" + f": {told}" * bool(told),
-        f"files with these suffixes are read: {' '.join(sorted(READERS))}",
+        f"files with these suffixes, or without one, are read: {' '.join(sorted(READERS))}",
         "name other files or folders" + ", or open archives: --archives" * bool(found.closed),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from ingestion.lock import LOCK_FILE
@@ -23,6 +23,11 @@ ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar
 def is_archive(name: str) -> bool:
     """Whether a file is an archive by its name."""
     return name.lower().endswith(ARCHIVES)
+
+
+def unread(path: PurePath) -> str:
+    """Why a file that no reader is known for is left out."""
+    return f"no reader for {path.suffix}" if path.suffix else "no suffix, and no content of a kind that is read"
 
 
 @dataclass(frozen=True)
@@ -234,7 +239,7 @@ def _place(
     elif is_archive(found.path.name):
         archives[found.path] = found
     elif reader_name(found.path) is None:
-        skips.setdefault(shown, Skip(shown, f"no reader for {found.path.suffix or 'files without suffix'}"))
+        skips.setdefault(shown, Skip(shown, unread(found.path)))
     else:
         files[found.path] = found
 
@@ -257,7 +262,9 @@ def _captioned(found: Found) -> Path | None:
 
 def _picture_beside(path: Path) -> Path | None:
     """The picture whose sidecar `path` is."""
-    for other in sorted(path.parent.glob(f"{_quoted(path.stem)}.*")):
+    bare = path.with_suffix("")
+    others = sorted(path.parent.glob(f"{_quoted(path.stem)}.*"))
+    for other in others if bare.suffix else (bare, *others):
         if other != path and os.path.isfile(other) and reader_name(other) == "image":
             return other
     return None

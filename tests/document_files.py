@@ -40,6 +40,17 @@ def rezipped(path: Path, changed: Mapping[str, str | bytes]) -> Path:
     return zipped(path, {**members, **changed})
 
 
+def spoilt(path: Path, *names: str) -> Path:
+    """The same package with a byte of each of these parts turned over."""
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        for info in map(archive.getinfo, names):
+            start = info.header_offset + 30 + sum(data[info.header_offset + at] for at in (26, 28))
+            data[start + info.compress_size // 2] ^= 0xFF
+    path.write_bytes(data)
+    return path
+
+
 def shown(document: ParsedDocument) -> list[tuple[str, str]]:
     return [(item.kind, item.text) if isinstance(item, Block) else ("PICTURE", item.words) for item in document.items]
 

@@ -47,6 +47,7 @@ SLOW: dict[str, str] = {
     "transitions.rst": "----\n\n" * (SIZE // 6),
     "classes.rst": ".. class:: a\n\n" * (SIZE // 14),
     "lists in lists.rst": ("* " * 100 + "x\n") * (SIZE // 200),
+    "chained targets.rst": "".join(f".. _a{number}:\n" for number in range(SIZE // 5)) + "\nwords",
     "nested front matter.md": "---\na: " + "[" * SIZE + "\n---\nwords",
     "srcset.html": '<img srcset="' + "a" * SIZE + ' b">',
     "nested tables.html": "<table><tr><td>" * (SIZE // 15) + "x",
@@ -55,11 +56,14 @@ SLOW: dict[str, str] = {
     "sources.html": "<picture>" + '<source srcset="a 1x">' * (SIZE // 44) + '<img src="x">' * (SIZE // 26),
     "inline drawings.html": '<svg><image href="x"/></svg>' * (SIZE // 3),
     "scripts.html": "<p>a</p><script></script>" * (SIZE // 3),
+    "boxes in a cell.html": "<table><tr><td>a<td>" + "<input type=checkbox>" * SIZE,
     "addressees.eml": "To: " + '"a" ' * (SIZE // 4) + "\n\nwords",
     "encoded words.eml": "To: " + "=?utf-8?q?a?= " * (SIZE // 14) + "\n\nwords",
     "blur.svg": f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60">{_FILTER}'
     + f'<g transform="rotate(5)" filter="url(#f)">{_FAR}</g><g style="filter : url(#f)">{_FAR}</g></svg>',
     "arc.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><path d="M0 0A1e38 1e38 0 0 0 9 1e38"/><path d="M1 1h9v9z"/></svg>',
+    "marks.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><marker id="m"><path d="M0 0L1 1"/></marker>'
+    + f'<path marker-mid="url(#m)" d="M0 0{"h1h-1" * SIZE}" stroke="red"/></svg>',
     "pattern.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><pattern id="p" width="9" height="1e38" patternUnits="userSpaceOnUse"><rect width="1" height="1"/></pattern><rect width="9" height="9" fill="url(#p)"/></svg>',
 }
 
@@ -70,6 +74,26 @@ def test_a_file_made_to_take_for_ever_is_read_in_bounded_time(name: str, tmp_pat
     start = time.process_time()
     read(path)
     assert time.process_time() - start < processor_seconds(SECONDS)
+
+
+def test_a_drawing_with_more_styles_than_can_be_matched_is_refused(tmp_path: Path):
+    styles = "".join(f".a{number}{{fill:red}}" for number in range(SIZE))
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><style>{styles}</style><path d="M0 0"/></svg>'
+    )
+    with pytest.raises(TriptychError, match="40000 styles for 3 elements"):
+        read(write(tmp_path / "a.svg", drawing))
+
+
+@pytest.mark.parametrize("times", [1, 600])
+def test_links_of_restructuredtext_keep_their_addresses_beside_a_chain_of_targets(tmp_path: Path, times: int):
+    chain = "".join(f".. _a{number}:\n" for number in range(times))
+    words = f"See rain_ and snow_.\n\n.. _rain: https://example.org/one\n.. _snow: https://example.org/two\n\n{chain}\nEnd\n"
+    document = read(write(tmp_path / "a.rst", words))
+    assert [block.text for block in document.blocks] == [
+        "See rain (https://example.org/one) and snow (https://example.org/two).",
+        "End",
+    ]
 
 
 def test_a_long_paragraph_of_restructuredtext_keeps_every_word(tmp_path: Path):

@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.readers import read
 from rag.errors import SourceError
-from tests.document_files import png, rezipped, shown, told, zipped
+from tests.document_files import png, rezipped, shown, spoilt, told, zipped
 
 _CONTAINER = '<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 _PAGE = '<?xml version="1.0"?><!DOCTYPE html><html xmlns="http://www.w3.org/1999/xhtml"><head><title>t</title></head><body>{}</body></html>'
@@ -94,3 +94,25 @@ def test_a_protected_book_is_refused_but_not_one_with_obfuscated_fonts(tmp_path:
 def test_a_book_without_its_directory_is_refused(tmp_path: Path, part: str):
     with pytest.raises(SourceError, match="not a readable EPUB"):
         read(rezipped(book(tmp_path / "a.epub"), {part: "nonsense"}))
+
+
+@pytest.mark.parametrize(
+    ("part", "lost"),
+    [
+        ("OPS/text/one a.xhtml", {"Before", "Red bars"}),
+        ("OPS/img/b.png", set()),
+        ("OPS/img/cover.png", set()),
+        ("OPS/nav.xhtml", set()),
+    ],
+)
+def test_a_damaged_part_of_a_book_costs_itself_and_is_named(tmp_path: Path, part: str, lost: set[str]):
+    whole = {text for _, text in shown(read(book(tmp_path / "a.epub")))}
+    document = read(spoilt(tmp_path / "a.epub", part))
+    assert {text for _, text in shown(document)} == whole - lost
+    assert f"{part}: damaged (" in told(document)
+
+
+def test_a_book_of_which_no_page_can_be_read_is_refused(tmp_path: Path):
+    pages = ("OPS/text/one a.xhtml", "OPS/text/two.xhtml")
+    with pytest.raises(SourceError, match="none of its pages"):
+        read(spoilt(book(tmp_path / "a.epub"), *pages))

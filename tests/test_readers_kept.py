@@ -26,6 +26,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from ingestion.document import ParsedDocument
 from ingestion.readers import read
+from ingestion.readers._furniture import PAGE_NUMBER
 from rag.pictures import open_picture
 from tests.document_files import png, rezipped, shown, told
 from tests.test_readers_epub import book
@@ -57,6 +58,23 @@ def _box(words: str) -> str:
         f"{inner}</wps:txbx></w:drawing></mc:Choice><mc:Fallback><w:pict><v:shape><v:textbox>{inner}</v:textbox>"
         "</v:shape></w:pict></mc:Fallback></mc:AlternateContent></w:r></w:p>"
     )
+
+
+# Page numbers
+
+
+@pytest.mark.parametrize(
+    "line", ["7", "- 12 -", "Page 3 of 9", "Seite 4/12", "i", "iv", "XIV", "Page xc", "cccxcix", "| xii |", "2-14"]
+)
+def test_numbers_alone_are_page_numbers(line: str):
+    assert PAGE_NUMBER.fullmatch(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["civil", "mild", "dim", "mix", "vivid", "MIX", "ill", "CIVIC", "Vi", "Liv", "iiii", "vx", "", "p."]
+)
+def test_words_of_roman_letters_are_no_page_numbers(line: str):
+    assert not PAGE_NUMBER.fullmatch(line)
 
 
 # Word

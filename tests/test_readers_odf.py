@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.readers import read
 from rag.errors import SourceError
-from tests.document_files import png, rezipped, shown, told, zipped
+from tests.document_files import png, rezipped, shown, spoilt, told, zipped
 
 _NAMES = ("office", "text", "table", "style", "meta", "presentation")
 _NS = " ".join(
@@ -125,6 +125,20 @@ def test_a_row_repeated_a_million_times_is_bounded_and_told(tmp_path: Path, monk
     assert "rows from 501 of sheet Rain" in told(document)
 
 
+def test_copies_of_a_row_or_a_cell_are_kept_to_a_thousand_and_the_others_counted(tmp_path: Path):
+    many = '<table:table-cell table:number-columns-repeated="1100"><text:p>rain</text:p></table:table-cell>'
+    last = "<table:table-cell><text:p>end</text:p></table:table-cell>"
+    rows = _row("May", "12", times=1_000_000) + _row("June", "9") + f"<table:table-row>{many}{last}</table:table-row>"
+    document = read(package(tmp_path / "a.ods", "spreadsheet", f'<table:table table:name="Rain">{rows}</table:table>'))
+    words = "\n".join(block.text for block in document.blocks)
+    assert words.count("June | 9") == 1
+    assert (words.count("rain"), words.count("end")) == (1000, 1)
+    assert told(document) == (
+        "999000 rows of sheet Rain: copies of the one before, beyond 1000\n"
+        "100 cells of sheet Rain: copies of the one before, beyond 1000"
+    )
+
+
 @pytest.mark.parametrize(
     ("href", "reason"),
     [
@@ -160,3 +174,17 @@ def test_an_encrypted_document_says_so(tmp_path: Path):
 def test_nesting_without_end_is_flattened(tmp_path: Path):
     body = "<text:section>" * 200 + "<text:p>deep</text:p>" + "</text:section>" * 200
     assert [text for _, text in shown(read(text_document(tmp_path / "a.odt", body)))] == ["deep"]
+
+
+@pytest.mark.parametrize("part", ["Pictures/a.png", "meta.xml", "styles.xml", "mimetype"])
+def test_a_damaged_part_beside_the_text_costs_itself_and_is_named(tmp_path: Path, part: str):
+    body = f"<text:p>Before{_frame('a.png', 'Red bars')}</text:p><text:p>After</text:p>"
+    path = spoilt(text_document(tmp_path / "a.odt", body, Pictures__a_png=png()), part)
+    document = read(path)
+    assert [text for _, text in shown(document)] == ["Before", "Red bars", "After"]
+    assert part == "mimetype" or f"{part}: damaged" in told(document)
+
+
+def test_a_damaged_text_costs_the_file(tmp_path: Path):
+    with pytest.raises(SourceError, match="OpenDocument"):
+        read(spoilt(text_document(tmp_path / "a.odt", "<text:p>words</text:p>"), "content.xml"))

@@ -20,6 +20,7 @@ from typing import Final
 from ingestion.document import Omission, ParsedDocument, storable, writable
 from ingestion.junk import without_junk
 from ingestion.ocr import with_drawn_words
+from ingestion.readers._content import HEAD, kind_of, kind_of_nameless
 from rag.errors import SourceError
 
 __all__ = ["READERS", "linked_files", "read", "reader_name"]
@@ -53,20 +54,19 @@ _DEFECTS: Final = (
     *(RuntimeError, SyntaxError, TypeError, ValueError, zipfile.BadZipFile, zlib.error, struct.error),
 )
 
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""How compound files begin: Office documents up to 2003, and encrypted ones of any year."""
-_PACKAGED: Final = ("pdf", "docx", "pptx", "xlsx", "odf", "epub", "legacy")
-_PICTURE_HEADS: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*")
-_ZIP_PARTS: Final = {
-    **{"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"},
-    **{"META-INF/container.xml": "epub", "content.xml": "odf"},
-}
-_PICTURE_BRANDS: Final = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
-
 
 def reader_name(path: Path) -> str | None:
-    """The reader for `path` by its suffix; None where no reader is known for it."""
-    return READERS.get(path.suffix.lower())
+    """The reader for `path` by its suffix, or by its first bytes where it has none and is not hidden; None where no
+    reader is known for it.
+
+    A file that cannot be opened counts as text: who reads it is told why it cannot be.
+    """
+    if path.suffix or path.name.startswith("."):
+        return READERS.get(path.suffix.lower())
+    try:
+        return kind_of_nameless(path, _head(path))
+    except OSError:
+        return "text"
 
 
 def read(path: Path, root: Path | None = None) -> ParsedDocument:
@@ -120,41 +120,15 @@ def _root(path: Path, root: Path | None) -> Path:
 def _reader(path: Path) -> ModuleType:
     named = reader_name(path)
     try:
-        with path.open("rb") as file:
-            head = file.read(1024)
+        head = _head(path)
     except OSError as exc:
         raise SourceError(f"{path} cannot be opened ({exc.strerror or exc})") from exc
-    name = _sniff(path, head, named) or named
+    name = kind_of(path, head, named) or named
     if name is None:
         raise SourceError(f"{path} is of an unknown kind", f"known suffixes: {' '.join(READERS)}", "convert the file")
     return import_module(f"{__name__}.{name}")
 
 
-def _sniff(path: Path, head: bytes, named: str | None) -> str | None:
-    """The reader that the first bytes ask for, where they are unmistakable."""
-    if _is_picture(head):
-        return "image"
-    if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"%PDF-"):
-        return "pdf"
-    if head.startswith((b"PK\x03\x04", _OLE)):
-        return "legacy" if head.startswith(_OLE) else _office_kind(path) or named
-    if named in _PACKAGED and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        return "html"
-    if named == "legacy" and head.startswith(b"MIME-Version:"):
-        return "eml"
-    return None
-
-
-def _is_picture(head: bytes) -> bool:
-    if head.startswith(_PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        return True
-    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
-
-
-def _office_kind(path: Path) -> str | None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return None
-    return next((kind for part, kind in _ZIP_PARTS.items() if part in names), None)
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)

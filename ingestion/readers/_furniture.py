@@ -12,11 +12,16 @@ from ingestion.document import Block, Picture, one_line
 from ingestion.junk import LOGO, is_logo
 from ingestion.readers._builder import Builder
 
+_ROMAN: Final = r"(?=[ivxlc])c{0,3}(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
+"""A number below 400 as it is written. More letters than these, or another order, are a word: civil, mild, mix."""
 PAGE_NUMBER: Final = re.compile(
-    r"[-–—\s|·]*(?:(?:page|seite|p\.)\s*)?(?:\d{1,5}(?:[-–.]\d{1,4})?|[ivxlc]{1,7})(?:\s*(?:/|of|von)\s*\d+)?[-–—\s|·]*",
+    r"[-–—\s|·]*(?:(?:page|seite|p\.)\s*)?"
+    rf"(?:\d{{1,5}}(?:[-–.]\d{{1,4}})?|(?-i:{_ROMAN}|{_ROMAN.upper()}))"
+    r"(?:\s*(?:/|of|von)\s*\d+)?[-–—\s|·]*",
     re.I,
 )
-"""A line that says nothing but which page it stands on."""
+"""A line that says nothing but which page it stands on. Roman numbers are of small or of capital letters: Vi and Liv
+are names."""
 
 
 class Furniture:
@@ -41,8 +46,9 @@ class Furniture:
         builder.leave_sections()
         added, builder.items[first:] = builder.items[first:], []
         for item in added:
-            words = _words(item) if isinstance(item, Block) else ""
-            page_number = PAGE_NUMBER.fullmatch(words) or not any(map(str.isalnum, words))
+            line = one_line(item.text) if isinstance(item, Block) else ""
+            words = line.casefold()
+            page_number = PAGE_NUMBER.fullmatch(line) or not any(map(str.isalnum, line))
             if isinstance(item, Block) and (page_number or words in self._said):
                 self._repeated += 1
             else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ingestion.document import one_line
-from ingestion.readers._builder import whole
+from ingestion.readers._builder import Builder, whole
 from ingestion.readers._links import address_suffix
 from ingestion.readers._sheet import MAX_ROWS
 from ingestion.readers._tables import MAX_SPREAD
@@ -25,6 +25,8 @@ SKIPPED: Final = frozenset(
 )
 _SPACE: Final = re.compile(r"[ \t\r\n]+")
 _MAX_COLUMNS: Final = 16_384
+MAX_COPIES: Final = 1000
+"""How often a row, or a cell in its row, is repeated: nothing is found by more, and a few bytes ask for a million."""
 
 
 def frames_of(element: Any) -> Iterator[Any]:
@@ -73,17 +75,29 @@ def rows_of(table: Any) -> Iterator[tuple[int, Iterator[Any]]]:
             yield from rows_of(child)
 
 
-def sheet_rows_of(sheet: Any, told: set[str]) -> Iterator[list[str]]:
+def sheet_rows_of(sheet: Any, told: set[str], builder: Builder) -> Iterator[list[str]]:
+    """The rows of a sheet, each as often as the sheet repeats it, up to MAX_COPIES, as are cells within a row; how
+    many copies were left out is told at the end."""
+    rows_left = cells_left = 0
     for times, cells in rows_of(sheet):
         row: list[str] = []
+        kept = min(times, MAX_COPIES)
         for cell in cells:
             text = cell_of(cell, told)
             # A cell without words is repeated to the edge of the sheet.
-            row += [text] * min(count_of(cell, "number-columns-repeated", _MAX_COLUMNS), _MAX_COLUMNS - len(row))
+            reach = min(count_of(cell, "number-columns-repeated", _MAX_COLUMNS), _MAX_COLUMNS - len(row))
+            copies = min(reach, MAX_COPIES)
+            row += [text] * copies + [""] * (reach - copies)
+            cells_left += (reach - copies) * kept if text else 0
         while row and not row[-1]:
             row.pop()
-        for _ in range(times if row else min(times, 1)):
+        rows_left += times - kept if row else 0
+        for _ in range(kept if row else min(kept, 1)):
             yield row
+    for what, left in (("rows", rows_left), ("cells", cells_left)):
+        if left:
+            name = sheet.get(f"{TABLE}name", "")
+            builder.omit(f"{left} {what} of sheet {name}", f"copies of the one before, beyond {MAX_COPIES}")
 
 
 def count_of(element: Any, name: str, most: int) -> int:

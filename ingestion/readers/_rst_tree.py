@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ MAX_STEPS: Final = 20
 """How often docutils may turn to a line, on the average. Lists of single words need four."""
 FREE_STEPS: Final = 20_000
 """How often beside that: a few seconds."""
+MAX_CHAINED: Final = 500
+"""Targets in a row that are handed on to what follows them: each gets the names of all before it."""
 STUMBLES: Final = (RecursionError, ValueError, AssertionError, AttributeError, LookupError, TypeError)
 """What docutils was seen to raise on texts that are nested too deeply, or that it does not foresee."""
 
@@ -78,9 +81,22 @@ def _reader() -> Any:
 
     class Bare(Reader):  # type: ignore[misc,unused-ignore]
         def get_transforms(self) -> list[Any]:
-            return [transform for transform in super().get_transforms() if transform is not misc.Transitions]
+            left_out = {misc.Transitions}
+            if _longest_chain(self.document) > MAX_CHAINED:
+                left_out.add(references.PropagateTargets)
+            return [transform for transform in super().get_transforms() if transform not in left_out]
 
     return Bare(parser=Plain(inliner=_inliner()))
+
+
+def _longest_chain(document: Any) -> int:
+    """How many targets without an address stand one after the other at most."""
+    from docutils.nodes import target
+
+    def chained(node: Any) -> bool:
+        return isinstance(node, target) and not any(map(node.hasattr, ("refuri", "refname", "refid")))
+
+    return max((sum(1 for _ in run) for found, run in groupby(document.findall(), chained) if found), default=0)
 
 
 def _counted(note_source: Any, most: int) -> Any:

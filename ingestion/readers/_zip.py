@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -31,6 +32,8 @@ MAX_MEMBERS: Final = 20_000
 MAX_XML: Final = 128 * 2**20
 """Bytes of one part that is parsed into a tree, which takes several times as much memory."""
 
+BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError)
+"""What zipfile raises on a part that is damaged, or packed by a method of later times."""
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".emf", ".wmf", ".svm")
 _HEAD: Final = 1 << 16
 _DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.I)
@@ -97,8 +100,26 @@ def read_xml(archive: zipfile.ZipFile, name: str) -> Any | None:
     """The root of the part `name`, or None where the archive has no such part or it is not XML."""
     try:
         return parse_xml(archive.read(name))
-    except (KeyError, ValueError, etree.LxmlError, zipfile.BadZipFile, zlib.error):
+    except (KeyError, etree.LxmlError, *BROKEN):
         return None
+
+
+def read_xml_if_whole(archive: zipfile.ZipFile, name: str, builder: Builder) -> Any | None:
+    """As `read_xml`, but a part that is there and cannot be read is named as left out."""
+    root = read_xml(archive, name)
+    if root is None and name in archive.NameToInfo:
+        builder.omit(f"part {name}", "damaged")
+    return root
+
+
+def add_picture(archive: zipfile.ZipFile, name: str, builder: Builder, alt: str = "", caption: str = "") -> bool:
+    """Add the picture in the part `name`; a part that is damaged costs itself. Returns whether it was added."""
+    try:
+        data = archive.read(name)
+    except BROKEN as exc:
+        builder.lost_picture(name, f"damaged ({exc})", alt, caption)
+        return False
+    return builder.picture(data, name, alt, caption)
 
 
 def member(archive: zipfile.ZipFile, base: str, href: str) -> str | None:

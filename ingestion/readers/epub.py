@@ -50,6 +50,8 @@ class _Book:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self.archive, self.builder = archive, Builder()
         self.shown: set[str] = set()
+        self.damaged = False
+        """Whether a page could not be read."""
         self.package = self._package()
         self.opf = _zip.parse_xml(archive.read(self.package))
         self.items = {
@@ -75,6 +77,8 @@ class _Book:
                 self._page(name, labels)
             else:
                 self._show(name, [posixpath.basename(name)], "", "")
+        if self.damaged and not self.builder.items:
+            raise ValueError("none of its pages can be read")
         metadata = self._metadata()
         title = metadata.pop("title", "") or path.stem
         self._cover(title)
@@ -82,7 +86,12 @@ class _Book:
         return self.builder.document(title, _MIME, metadata)
 
     def _page(self, name: str, labels: dict[str, str]) -> None:
-        soup = html.parse(self.archive.read(name))
+        try:
+            soup = html.parse(self.archive.read(name))
+        except (SourceError, *_zip.BROKEN) as exc:
+            self.damaged = True
+            self.builder.omit(f"part {name}", f"damaged ({exc})")
+            return
         self.builder.leave_sections()
         if soup.find(["h1", "h2", "h3", "h4", "h5", "h6"]) is None:
             self.builder.heading(labels.get(name, ""), 1, keep=False)
@@ -96,7 +105,7 @@ class _Book:
                 return
             if (name := _zip.member(self.archive, base, src)) is not None:
                 self.shown.add(name)
-                self.builder.picture(self.archive.read(name), name, alt, caption)
+                _zip.add_picture(self.archive, name, self.builder, alt, caption)
                 return
         remote = [src for src in sources if _netloc(src)]
         missing = "the book does not hold it"
@@ -110,13 +119,17 @@ class _Book:
             if declared and name is not None and name not in self.shown:
                 self.shown.add(name)
                 self.builder.leave_sections()
-                self.builder.picture(self.archive.read(name), name, caption=f"Cover of {title}")
+                _zip.add_picture(self.archive, name, self.builder, caption=f"Cover of {title}")
 
     def _labels(self) -> dict[str, str]:
         """Member -> what the table of contents calls it: the navigation document, else the NCX of EPUB 2."""
         for name, item in self.items.values():
             if name is not None and "nav" in item.get("properties", "").split():
-                links = html.parse(self.archive.read(name)).select("nav a[href]")
+                try:
+                    links = html.parse(self.archive.read(name)).select("nav a[href]")
+                except (SourceError, *_zip.BROKEN) as exc:
+                    self.builder.omit(f"table of contents {name}", f"damaged ({exc})")
+                    break
                 return self._first(name, [(str(a["href"]), a.get_text(" ")) for a in links])
         for name, item in self.items.values():
             tree = _zip.read_xml(self.archive, name) if name and "ncx" in item.get("media-type", "") else None

@@ -215,11 +215,11 @@ class _Walker:
         caption_tag = tag.find("figcaption")
         caption = one_line(caption_tag.get_text(" ")) if isinstance(caption_tag, Tag) else ""
         pictures = tag.find_all("img")
-        if isinstance(caption_tag, Tag) and pictures:
-            caption_tag.extract()
         for img in pictures:
             self.picture(img, caption)
-            img.extract()
+            img.name = "shown"
+        if isinstance(caption_tag, Tag) and pictures:
+            caption_tag.clear()
         self.children(tag, depth)
         self.flush()
 
@@ -274,9 +274,9 @@ class _Walker:
     def cell(self, tag: Tag) -> Cell:
         """A cell's words, with line breaks as spaces, and its reach."""
         for box in tag.find_all("input", type=["checkbox", "radio"]):
-            box.replace_with(_box(box))
+            box.string = _box(box)  # in its place: to put something else there takes a look at all its neighbours
         for math in tag.find_all("math"):
-            math.replace_with(f" {_formula(math)} ")
+            math.string = f" {_formula(math)} "
         return Cell(one_line(_inline_text(tag)), _number(tag.get("colspan")), _number(tag.get("rowspan")))
 
 

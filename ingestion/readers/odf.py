@@ -62,16 +62,20 @@ def read(path: Path, root: Path) -> ParsedDocument:
             _refuse_encrypted(archive, path)
             reader = _Reader(archive)
             reader.body(_zip.parse_xml(archive.read("content.xml")))
-            metadata = _metadata(archive)
-            mime = archive.read("mimetype").decode("ascii", "replace").strip() if _has(archive, "mimetype") else ""
+            metadata = _metadata(archive, reader.builder)
+            mime = _mime(archive)
     except DAMAGED as exc:
         raise damaged(path, "OpenDocument", exc) from exc
     title = metadata.pop("title", "") or reader.title or path.stem
     return reader.builder.document(title, mime or "application/vnd.oasis.opendocument.text", metadata)
 
 
-def _has(archive: zipfile.ZipFile, name: str) -> bool:
-    return name in archive.NameToInfo
+def _mime(archive: zipfile.ZipFile) -> str:
+    """What the file says it is; empty where it does not, or not legibly."""
+    try:
+        return archive.read("mimetype").decode("ascii", "replace").strip()
+    except (KeyError, *_zip.BROKEN):
+        return ""
 
 
 def _refuse_encrypted(archive: zipfile.ZipFile, path: Path) -> None:
@@ -80,8 +84,8 @@ def _refuse_encrypted(archive: zipfile.ZipFile, path: Path) -> None:
         raise SourceError(f"{path} is encrypted", "unencrypted files are read", "save it without a password")
 
 
-def _metadata(archive: zipfile.ZipFile) -> dict[str, Any]:
-    tree = _zip.read_xml(archive, "meta.xml")
+def _metadata(archive: zipfile.ZipFile, builder: Builder) -> dict[str, Any]:
+    tree = _zip.read_xml_if_whole(archive, "meta.xml", builder)
     if tree is None:
         return {}
     found = {key: one_line(tree.findtext(f".//{DC}{name}") or "") for name, key in _FIELDS.items()}
@@ -118,7 +122,7 @@ class _Reader:
 
     def body(self, content: Any) -> None:
         """What the file is for: a text, slides or sheets; then notes and comments, headers and footers."""
-        styles = _zip.read_xml(self.archive, "styles.xml")
+        styles = _zip.read_xml_if_whole(self.archive, "styles.xml", self.builder)
         self.styles(styles)
         self.styles(content)
         self.masters = masters_of(styles)
@@ -237,7 +241,7 @@ class _Reader:
         self.builder.leave_sections()
         self.builder.heading(sheet.get(f"{TABLE}name", ""), 1)
         name = sheet.get(f"{TABLE}name", "")
-        for _, add in add_regions(sheet_rows_of(sheet, self.told), f"sheet {name}", self.builder):
+        for _, add in add_regions(sheet_rows_of(sheet, self.told, self.builder), f"sheet {name}", self.builder):
             add()
         for frame in frames_of(sheet):
             self.frame(frame, 0)
@@ -321,11 +325,10 @@ class _Reader:
                     reason = "linked, never fetched" if remote else "the file does not hold it"
                     self.builder.lost_picture(href, reason, alt, caption)
                 continue
-            data = self.archive.read(name)
             self.shown.add(name)
             # A preview that LibreOffice alone can draw stands in for what was read already.
             if name.endswith(".svm"):
                 self.builder.junk("previews that only LibreOffice can draw")
                 return
-            if self.builder.picture(data, name, alt, caption):
+            if _zip.add_picture(self.archive, name, self.builder, alt, caption):
                 return

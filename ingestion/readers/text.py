@@ -77,6 +77,23 @@ def decode(data: bytes) -> str:
     return text
 
 
+def is_text(head: bytes) -> bool:
+    """Whether a file that begins with `head` is text: it decodes, and holds no control character. UTF-16 and UTF-32
+    have to say so by their mark."""
+    marked = head.startswith(tuple(mark for mark, _ in _MARKS))
+    if not marked and _CONTROLS.search(head.decode("latin-1")):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+        return True
+    except UnicodeDecodeError:
+        pass
+    try:
+        return not _CONTROLS.search(decode(head))
+    except ValueError:
+        return False
+
+
 def note_lost(text: str, builder: Builder) -> None:
     """Name the bytes that could not be decoded."""
     if count := text.count(LOST):

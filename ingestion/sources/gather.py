@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ingestion.patterns import IGNORE_FILE, Patterns
-from ingestion.readers import reader_name
+from ingestion.readers import READERS, reader_name
 from ingestion.report import Failure, Skip
 from ingestion.rooms import rooms
 from ingestion.sources.archives import unpack
 from ingestion.sources.limits import Access
 from ingestion.sources.names import member_path
-from ingestion.walk import INSIDE, Found, Survey, is_archive, survey
+from ingestion.walk import INSIDE, Found, Survey, is_archive, survey, unread
 from rag.errors import InputError, MissingExtra, SourceError, SourceGone
 
 __all__ = ["gathered", "is_url"]
@@ -170,7 +170,7 @@ class _Gathered:
         if is_archive(path.name):
             self._archive(path, source)
         elif reader_name(path) is None:
-            self._skips[source] = Skip(source, f"no reader for {path.suffix or 'files without suffix'}")
+            self._skips[source] = Skip(source, unread(path))
         else:
             self._files[source] = Found(path, room, True, source)
 
@@ -214,8 +214,9 @@ class _Gathered:
         if any(part.startswith(".") for part in path.parts):
             return path.name == IGNORE_FILE
         reason = self._excluded(str(path))
-        if not reason and reader_name(Path(path)) is None and not is_archive(path.name) and size > _SMALL:
-            reason = f"no reader for {path.suffix or 'files without suffix'}"
+        known = path.suffix.lower() in READERS or is_archive(path.name)
+        if not reason and not known and size > (_SMALL if path.suffix else self._access.limits.fetched):
+            reason = unread(path)
         if reason:
             self._skips[f"{base}/{path}"] = Skip(f"{base}/{path}", reason)
         return not reason

@@ -26,6 +26,11 @@ MAX_DEPTH: Final = 200
 """Levels of elements: resvg overflows its stack, and ends the process, somewhere above 1,000."""
 MAX_EMBEDDED_PIXELS: Final = 50_000_000
 """Of all pictures within a drawing together."""
+MAX_MATCHES: Final = 100_000_000
+"""Selectors of the style sheets, times themselves and all elements: a few seconds. resvg sorts rules into a list one by
+one, and asks each of them for each element."""
+MAX_MARKS: Final = 40_000
+"""Elements of a marker, times corners of lines (of two letters at least): about 5 seconds. Each is drawn anew."""
 SMALL: Final = 48
 SIDE: Final = 1024
 MAX_SIDE: Final = 2048
@@ -38,6 +43,7 @@ _SVG: Final = "http://www.w3.org/2000/svg"
 _GZIP: Final = b"\x1f\x8b"
 _EMBEDDED: Final = re.compile(r"data:image/(?:png|jpe?g|gif|webp)\s*(?:;[^,]*)?,", re.I)
 _FILTER: Final = re.compile(r"(?<![\w-])filter\s{0,9}:[^;}]*", re.I)
+_MARKED: Final = re.compile(r"(?<![\w-])marker(?:-mid)?\s{0,9}:[^;}]*", re.I)
 _FAR: Final = re.compile(r"(?<![#\w.])[-+]?\d*\.?\d+e\+?0*[1-9]\d(?!\w)|(?<![#\w.])\d{20}", re.I)
 _FAR_PATH: Final = re.compile(r"\de\+?0*[1-9]\d|(?<![.\d])\d{20}", re.I)
 """Numbers that no drawing has, as a value and within a path, where letters stand before them: resvg divides an arc or a
@@ -74,7 +80,9 @@ def rasterized(data: bytes, label: str) -> Image.Image:
     from lxml import etree
 
     root = _parsed(data, label)
+    _refuse_styles(root, label)
     _seclude(root)
+    _unmark(root)
     side = _side(root)
     try:
         png = resvg_py.svg_to_bytes(
@@ -173,6 +181,33 @@ def _seclude(root: Any) -> None:
                 del element.attrib[key]
             else:
                 left -= pixels
+
+
+def _refuse_styles(root: Any, label: str) -> None:
+    """Raises PictureError where matching the style sheets would take too long: without them it is another drawing."""
+    sheets = ["".join(style.itertext()) for style in root.iter(f"{{{_SVG}}}style")]
+    selectors = sum(sheet.count("{") + sheet.count(",") for sheet in sheets)
+    elements = sum(1 for _ in root.iter())
+    if selectors * (selectors + elements) > MAX_MATCHES:
+        raise PictureError(
+            f"{label} is an SVG with {selectors} styles for {elements} elements",
+            f"at most {MAX_MATCHES} matches of one with the other",
+            "simplify it, or save it as PNG",
+        )
+
+
+def _unmark(root: Any) -> None:
+    """Take the marks off the corners of lines, not off their ends, where too many would be drawn."""
+    corners = sum(len(element.get(key, "")) for element in root.iter() for key in ("d", "points")) // 2
+    largest = max((sum(1 for _ in marker.iter()) for marker in root.iter(f"{{{_SVG}}}marker")), default=0)
+    if corners * largest <= MAX_MARKS:
+        return
+    for element in root.iter():
+        element.attrib.pop("marker-mid", None)
+        if "style" in element.attrib:
+            element.attrib["style"] = _MARKED.sub("", element.attrib["style"])
+        if element.tag == f"{{{_SVG}}}style":
+            element.text = _MARKED.sub("", element.text or "")
 
 
 def _embedded_pixels(uri: str) -> int | None:
