@@ -53,6 +53,7 @@ class NamedVectorStore(QdrantVectorStore):
     _codec: Codec = PrivateAttr()
     _exact: bool | None = PrivateAttr()
     _size: int = PrivateAttr()
+    _sources_indexed: bool = PrivateAttr(default=False)
     _calibration: Calibration | None = PrivateAttr(default=None)
 
     def __init__(self, *, collection: Collection, pictures_root: Path | None = None, exact: bool | None = None) -> None:
@@ -405,7 +406,14 @@ class NamedVectorStore(QdrantVectorStore):
         return {str(record.payload["image_uri"]) for record in found if record.payload.get("image_uri")}
 
     def points_of(self, source: str) -> set[str]:
-        """The ids of a source's nodes."""
+        """The ids of a source's nodes.
+
+        An embedded collection of some size has its sources indexed first where they are not, as after a first ingestion
+        that was interrupted: who asks for one source asks for many, and each would cost a scan.
+        """
+        if self.engine_kind == "embedded" and self._size >= INDEX_FIELDS_FROM and not self._sources_indexed:
+            self._collection.index_fields(["source"])
+            self._sources_indexed = True
         return {str(record.id) for record in self._collection.scroll(_is("source", source), payload=False)}
 
     def vectors_of(self, ids: Sequence[str], leg: Leg) -> dict[str, list[float]]:
