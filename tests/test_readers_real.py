@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.readers import read, reader_name
+from rag import Corpus
+from rag.encoders.fake import fake_encoder
 from rag.errors import TriptychError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -128,3 +130,17 @@ def test_hostile_pictures_end_as_the_manifest_says_within_a_memory_bound():
     assert "Warning" not in done.stderr
     # 0 where the system does not tell, as on macOS.
     assert found["peak"] < MAX_PEAK
+
+
+@pytest.mark.slow
+def test_every_hostile_picture_of_a_folder_is_added_or_failed_as_the_manifest_says(tmp_path: Path):
+    root = folder("hostile-images")
+    entries = [json.loads(line) for line in (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    with Corpus.open(tmp_path / "corpus", encoder=fake_encoder()) as corpus:
+        report = corpus.ingest(root / "images")
+        added = {Path(source).name for source in corpus.store.sources()}
+    failed = {Path(failure.source).name for failure in report.failures}
+    nameless = {Path(skip.source).name for skip in report.skips}
+    assert {name for name in nameless if not name.endswith(".bin")} == set()
+    assert added == {Path(entry["file"]).name for entry in entries if entry["loads"]}
+    assert failed == {Path(entry["file"]).name for entry in entries if not entry["loads"]} - nameless

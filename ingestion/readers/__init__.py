@@ -41,7 +41,8 @@ _SUFFIXES: Final = {
     "ipynb": ".ipynb",
     "legacy": ".doc .dot .xls .xlt .ppt .pps .pot .msg .xlsb",
     "image": ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .avif .heic .heif .svg .svgz "
-    ".tif .tiff .bmp .dib .jp2 .ppm .pgm .pbm .pnm",
+    ".tif .tiff .bmp .dib .jp2 .j2k .jpf .jpx .mpo .ppm .pgm .pbm .pnm "
+    ".psd .tga .qoi .ico .icns .sgi .dds .pcx .fli .flc",
 }
 READERS: Final = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 """Suffix (lower case, with the dot) -> the module of this package that reads it."""
