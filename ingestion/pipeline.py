@@ -11,6 +11,7 @@ stores pictures, the calling thread encodes, a thread writes. The outcome is the
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -152,7 +153,6 @@ class _Run:
         self.ocr, self.fetch = ocr, fetch
         self.tally, self.wrote = Tally(progress), False
         self.known: Mapping[str, SourceState] = store.sources()
-        self.whole: dict[str, tuple[int, int]] = {}
         self.shown: dict[Path, str] = {}
         self.pending: list[_Prepared] = []
         self.writer: Behind[Settled | None] = Behind(UNWRITTEN)
@@ -225,12 +225,8 @@ class _Run:
     def stored(self, source: str) -> str | None:
         """The revision that the store holds of a source, if it holds all of it and no picture file is lost."""
         state = self.known.get(source)
-        if state is None or state.nodes != state.expected:
+        if state is None or state.nodes != state.expected or not all(map(os.path.isfile, state.pictures)):
             return None
-        nodes = self.store.get_nodes(sorted(self.store.points_of(source)), with_vectors=False)
-        if not all(Path(node.image_path or "").is_file() for node in nodes if isinstance(node, ImageNode)):
-            return None
-        self.whole[source] = counted(nodes)
         return state.revision
 
     def prepared(self, file: Found, reading: Reading) -> _Prepared:
@@ -240,7 +236,9 @@ class _Run:
         if reading.error is not None:
             return _Prepared(Settled(file.source, "failed", failure=file.failed(reading.error)))
         if reading.document is None:
-            return _Prepared(Settled(file.source, "unchanged", self.whole[file.source]))
+            state = self.known[file.source]
+            images = len(state.pictures)
+            return _Prepared(Settled(file.source, "unchanged", (state.nodes - images, images)))
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         origin = Origin(file.source, reading.revision, now, self.metadata)
         try:

@@ -42,6 +42,10 @@ class SourceState(Protocol):
     def expected(self) -> int | None:
         """Points that there should be, as they say themselves; None where they disagree."""
 
+    @property
+    def pictures(self) -> Sequence[str]:
+        """Where the file of each picture among the points lies; empty for one that has none."""
+
 
 class Store(Protocol):
     """What is needed of rag.store.NamedVectorStore."""

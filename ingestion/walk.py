@@ -129,9 +129,10 @@ def survey(
     failures: dict[str, Failure] = {}
     unlisted: list[Path] = []
     archives: dict[Path, Found] = {}
+    beside = _Beside()
 
     def place(found: Found) -> None:
-        _place(found, files, skips, parts, failures, archives)
+        _place(found, files, skips, parts, failures, archives, beside)
 
     def closed(error: OSError) -> None:
         folder = Path(error.filename)
@@ -228,13 +229,14 @@ def _place(
     parts: dict[str, Skip],
     failures: dict[str, Failure],
     archives: dict[Path, Found],
+    beside: _Beside,
 ) -> None:
     shown = _shown(found.path)
     if not os.path.isfile(found.path):
         skips.setdefault(shown, Skip(shown, "not a regular file"))
     elif shown != found.source and (reader_name(found.path) or is_archive(shown)):
         failures[shown] = _failed(found.path, "the name is not UTF-8", "rename the file")
-    elif picture := _captioned(found):
+    elif picture := beside.captioned(found):
         parts.setdefault(shown, Skip(shown, f"the caption of {picture.name}"))
     elif is_archive(found.path.name):
         archives[found.path] = found
@@ -253,22 +255,37 @@ def _failed(path: Path, reason: str, advice: str = "") -> Failure:
     return Failure.of(_shown(path), SourceError(f"{_shown(path)}: {reason}", advice=advice))
 
 
-def _captioned(found: Found) -> Path | None:
-    """The picture whose sidecar the file is, unless it was named itself."""
-    if found.named or found.path.suffix.lower() not in SIDECAR_SUFFIXES or not is_sidecar_size(found.path):
-        return None
-    return _picture_beside(found.path)
+class _Beside:
+    """The pictures of each folder, by the names of the files that may tell of them: a folder is listed once, however
+    many files it holds."""
+
+    def __init__(self) -> None:
+        self._pictures: dict[Path, dict[str, list[str]]] = {}
+
+    def captioned(self, found: Found) -> Path | None:
+        """The picture whose sidecar the file is, unless it was named itself."""
+        path = found.path
+        if found.named or path.suffix.lower() not in SIDECAR_SUFFIXES or not is_sidecar_size(path):
+            return None
+        if path.parent not in self._pictures:
+            self._pictures[path.parent] = _pictures_in(path.parent)
+        named_alike = (path.parent / name for name in self._pictures[path.parent].get(os.path.normcase(path.stem), ()))
+        return next((picture for picture in named_alike if os.path.isfile(picture)), None)
 
 
-def _picture_beside(path: Path) -> Path | None:
-    """The picture whose sidecar `path` is."""
-    bare = path.with_suffix("")
-    others = sorted(path.parent.glob(f"{_quoted(path.stem)}.*"))
-    for other in others if bare.suffix else (bare, *others):
-        if other != path and os.path.isfile(other) and reader_name(other) == "image":
-            return other
-    return None
-
-
-def _quoted(stem: str) -> str:
-    return "".join(f"[{char}]" if char in "*?[" else char for char in stem)
+def _pictures_in(folder: Path) -> dict[str, list[str]]:
+    """The names of pictures in a folder, sorted, under what stands before each of their dots: `a.b.png` under `a` and
+    under `a.b`, and `a` without a suffix under itself. None where the folder cannot be listed."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return {}
+    found: dict[str, list[str]] = {}
+    for name in names:
+        path = folder / name
+        if "." not in name and not os.path.isfile(path):  # a pipe, which would be looked into
+            continue
+        if reader_name(path) == "image":
+            for dot in [at for at, sign in enumerate(name) if sign == "."] or [len(name)]:
+                found.setdefault(os.path.normcase(name[:dot]), []).append(name)
+    return found

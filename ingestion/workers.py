@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 from ingestion import frames
+from ingestion.deadlines import Deadlines
 from ingestion.reading import ATTEMPTS, Job, Reading, carry_out
 from ingestion.remote import MAX_PICTURES, Fetch, Wanted
 from rag.errors import SourceError
@@ -109,14 +110,14 @@ class ReaderPool:
         self._idle: list[_Process] = []
         self._busy: set[_Process] = set()
         self._guard = threading.Lock()
-        self._room = _Room(AHEAD_BYTES)
+        self._room, self._deadlines = _Room(AHEAD_BYTES), Deadlines()
         self._closed = False
         # As long-lived as the processes: on Linux a process is told to end with the thread that started it.
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="triptych-reader")
 
     def warm(self) -> None:
         """Start one process already, while the caller has other things to load."""
-        self._idle.append(_Process(self.timeout, self.memory))
+        self._idle.append(_Process(self.timeout, self.memory, self._deadlines))
 
     def read(self, jobs: Iterable[Job], fetch: Fetch | None = None) -> Iterator[Reading]:
         """One reading for each job, in the order of the jobs, read ahead by all processes.
@@ -148,6 +149,7 @@ class ReaderPool:
         for process in busy:
             process.kill()
         self._threads.shutdown(cancel_futures=True)
+        self._deadlines.close()
 
     def __enter__(self) -> ReaderPool:
         return self
@@ -188,7 +190,7 @@ class ReaderPool:
     def _take(self) -> _Process:
         """A process that waits, or a new one; a dead one where the pool is closed."""
         with self._guard:
-            process = self._idle.pop() if self._idle else _Process(self.timeout, self.memory)
+            process = self._idle.pop() if self._idle else _Process(self.timeout, self.memory, self._deadlines)
             self._busy.add(process)
             if self._closed:
                 process.kill()
@@ -213,8 +215,8 @@ class _Broken(Exception):
 class _Process:
     """One reader process. Used by one thread at a time; `kill` may be called by any."""
 
-    def __init__(self, timeout: float, memory: int) -> None:
-        self.served, self._late, self._memory = 0, False, memory
+    def __init__(self, timeout: float, memory: int, deadlines: Deadlines) -> None:
+        self.served, self._late, self._memory, self._deadlines = 0, False, memory, deadlines
         about = json.dumps([sys.path, os.getpid(), timeout, memory])
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BOOT, about],
@@ -253,17 +255,13 @@ class _Process:
     def _sent(self, message: bytes, seconds: float) -> tuple[int | None, Wanted | None]:
         """The length of what the process answers to a message within so many seconds, None where it is gone; or what it
         asks for before it answers, which an empty frame announces."""
-        clock = threading.Timer(max(seconds, 0.0), self._expire)
-        clock.daemon = True
-        clock.start()
-        try:
-            frames.write(self._pipe(self._process.stdin), message)
-            length = frames.read_length(self._pipe(self._process.stdout))
-            return length, self._question() if length == 0 else None
-        except (OSError, frames.Unreadable):
-            return None, None
-        finally:
-            clock.cancel()
+        with self._deadlines.within(seconds, self._expire):
+            try:
+                frames.write(self._pipe(self._process.stdin), message)
+                length = frames.read_length(self._pipe(self._process.stdout))
+                return length, self._question() if length == 0 else None
+            except (OSError, frames.Unreadable):
+                return None, None
 
     def _question(self) -> Wanted:
         """What the process asks for. Raises Unreadable where it is none."""
@@ -276,7 +274,7 @@ class _Process:
 
     def _expire(self) -> None:
         self._late = True
-        self.kill()
+        self._process.kill()
 
     def kill(self) -> None:
         """End the process, whatever it does, and wait until it is gone."""

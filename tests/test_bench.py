@@ -32,3 +32,11 @@ def test_a_benchmark_measures_what_it_names(arguments, what, names):
     measured = json.loads(done.stdout)[what]
     assert set(measured) == names
     assert all(value > 0 for value in measured.values())
+
+
+def test_so_many_small_files_are_made_and_ingested():
+    done = CliRunner().invoke(cli, ["bench", "ingest", "--files", "3", "--encoder", "fake", "--json"])
+    assert done.exit_code == 0, done.output
+    measured = json.loads(done.stdout)
+    assert (measured["files"], measured["nodes"], measured["pictures"]) == (3, 3, 0)
+    assert set(measured["seconds"]) == {"first", "again"}

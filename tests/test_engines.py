@@ -291,6 +291,17 @@ def test_get_collection_tells_vectors_indexes_and_points(tmp_path):
         assert info.points_count == 3
 
 
+def test_a_large_collection_whose_ingestion_was_interrupted_is_not_scanned_for_each_source(tmp_path):
+    with open_store("embedded", tmp_path) as store:
+        nodes = [TextNode(text="", embedding=[1.0] * DIM, metadata={"source": f"{n % 250}.md"}) for n in range(1000)]
+        store.add(nodes[:999])
+        assert len(store.points_of("0.md")) == 4
+        assert not store.client.get_collection("triptych").payload_schema
+        store.add(nodes[999:])
+        assert store.points_of("249.md") == {node.node_id for node in nodes[249::250]}
+        assert set(store.client.get_collection("triptych").payload_schema) == {"source"}
+
+
 def test_a_filter_on_a_boolean_has_an_index_and_its_twin_is_not_told(tmp_path):
     with open_store("embedded", tmp_path) as store:
         store.add([TextNode(text="", embedding=[1.0] * DIM, metadata={"done": True, "is it": [False]})])

@@ -115,3 +115,11 @@ def test_a_picture_without_a_suffix_keeps_its_caption_beside_it(tmp_path: Path):
     assert sorted(file.path.name for file in found.files) == ["README", "README.txt", "photo"]
     assert [part.reason for part in found.parts] == ["the caption of photo"]
     assert read(folder / "photo").items[0].caption == "A caption"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the platform has no named pipes")
+def test_a_pipe_beside_a_caption_is_not_looked_into(tmp_path: Path):
+    os.mkfifo(tmp_path / "photo")
+    (tmp_path / "photo.txt").write_text("Words of their own.")
+    survey = find([tmp_path])
+    assert [found.path.name for found in survey.files] == ["photo.txt"]

@@ -80,6 +80,7 @@ class DictStore:
             revision=revisions.pop() if len(revisions) == 1 else None,
             nodes=len(nodes),
             expected=expected.pop() if len(expected) == 1 else None,
+            pictures=[node.image_path or "" for node in nodes if isinstance(node, ImageNode)],
         )
 
     def points_of(self, source: str) -> set[str]:
@@ -443,6 +444,17 @@ UNSTORABLE = [{"a": 2**63}, {"a": float("nan")}, {"a": [1.0, float("inf")]}, {"a
 def test_metadata_that_cannot_be_stored_is_refused(quick: World, metadata: dict[str, Any]):
     with pytest.raises(InputError, match="metadata"):
         quick.run(metadata=metadata)
+
+
+def test_what_is_unchanged_costs_the_store_no_question_of_its_own(filled: World, monkeypatch: pytest.MonkeyPatch):
+    filled.run()
+    asked: list[str] = []
+    for name in ("points_of", "get_nodes", "add", "delete_ids"):
+        monkeypatch.setattr(type(filled.store), name, lambda *_, name=name, **__: asked.append(name))
+    report = filled.run()
+    assert report.sources.unchanged == 3
+    assert report.images > 0
+    assert asked == []
 
 
 def test_a_lost_picture_file_is_made_again(filled: World):

@@ -251,6 +251,21 @@ def test_sources_tell_revisions_and_how_many_nodes_are_missing(store):
     assert list(store.sources()) == ["a.md", "b.md"]
 
 
+def test_sources_tell_where_the_file_of_each_picture_lies(store):
+    said = {"source": "a.md"}
+    store.add(
+        [
+            passage(1),
+            picture(2, metadata=said),
+            picture(3, metadata=said, image_path="/elsewhere/b.png"),
+            picture(4, metadata=said, image_path=None, image_url="https://example.org/c.png"),
+        ]
+    )
+    state = store.sources()["a.md"]
+    assert state.pictures == ("", *sorted(["/elsewhere/b.png", str(PICTURES / "ab" / "cd.png")]))
+    assert state.nodes == 4
+
+
 def test_the_manifest_is_never_found_listed_or_counted(store):
     store.set_statistics({"text": {"mean": 0.5}})
     assert store.refresh().statistics["text"] == {"mean": 0.5}

@@ -131,3 +131,33 @@ def test_a_corpus_inside_a_folder_is_left_out_and_counted(folder: Path, made: st
         (folder / "corpus/x.md").write_text("words")
     assert len(found(folder)) == 6
     assert skipped(folder) == {"corpus": "a corpus of Triptych"}
+
+
+def test_a_short_text_is_a_caption_beside_a_picture_of_its_name_up_to_any_dot(folder: Path):
+    for name in ("x.png", "y.front.JPG", "y.txt", "y.front.txt", "x.txt", "x.json", "xx.txt", "y.front.side.txt"):
+        (folder / name).write_text("words")
+    parts = {Path(part.source).name: part.reason for part in survey([folder]).parts}
+    pictures = {"x.txt": "x.png", "x.json": "x.png", "y.txt": "y.front.JPG", "y.front.txt": "y.front.JPG"}
+    assert parts == {name: f"the caption of {picture}" for name, picture in pictures.items()}
+
+
+def test_a_folder_is_listed_as_often_for_many_files_as_for_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    listings: list[str] = []
+
+    def counted(list_folder: Any) -> Any:
+        def listing(path: Any = ".") -> Any:
+            listings.append(os.fspath(path))
+            return list_folder(path)
+
+        return listing
+
+    monkeypatch.setattr(os, "scandir", counted(os.scandir))
+    monkeypatch.setattr(os, "listdir", counted(os.listdir))
+    counts = []
+    for files in (2, 60):
+        for number in range(files):
+            (tmp_path / f"{number}.txt").write_text("words")
+        listings.clear()
+        assert len(survey([tmp_path]).files) == files
+        counts.append(len(listings))
+    assert counts[0] == counts[1] > 0

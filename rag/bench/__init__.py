@@ -76,24 +76,26 @@ def search(folder: Path | None, runs: int) -> dict[str, Any]:
     return {"points": points, "questions": len(times), "milliseconds": percentiles}
 
 
-def ingest(paths: Sequence[Path], encoder: str) -> dict[str, Any]:
+def ingest(paths: Sequence[Path], encoder: str, files: int | None = None) -> dict[str, Any]:
     """Rates of one ingestion into a new corpus, and the seconds of a second one that finds all unchanged.
 
     `encoder_waits` is the share of the first one's time in which the encoder had nothing to do; `run_mib` and
     `reader_mib` are the peaks of memory of this process and of the largest of those that parse (0 where the platform
-    does not tell). Pages are those of formats that have pages.
+    does not tell). Pages are those of formats that have pages. With `files`, so many texts of one line, made in one
+    folder, are ingested beside the paths.
     """
     from ingestion.workers import ReaderPool
     from rag.corpus import Corpus
     from rag.demo import FILES
 
-    given = list(paths) or [FILES]
     with (
         tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as notes,
         Corpus.open(folder, encoder=encoder) as corpus,
         ReaderPool() as readers,
     ):
         _ = corpus.encoder
+        given = [*paths, *([_notes(Path(notes), files)] if files else [])] or [FILES]
         first, again = (corpus.ingest(*given, readers=readers) for _ in range(2))
         reader = readers.peak()
         metadata = [node.metadata for node in corpus.store.get_nodes(with_vectors=False)]
@@ -112,6 +114,14 @@ def ingest(paths: Sequence[Path], encoder: str) -> dict[str, Any]:
         "seconds": {"first": first.seconds, "again": again.seconds},
         "per_second": {name: count / first.seconds for name, count in counts.items()},
     }
+
+
+def _notes(folder: Path, count: int) -> Path:
+    """The folder, with `count` texts of one line in it, no two alike."""
+    for number in range(count):
+        line = f"Note {number}: gauge {number % 997} stood at {number % 13} millimetres.\n"
+        (folder / f"{number}.txt").write_text(line, encoding="utf-8")
+    return folder
 
 
 def _peak() -> int:

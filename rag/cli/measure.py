@@ -64,13 +64,14 @@ def bench_search(corpus: Path | None, points: int | None, questions: int, runs: 
 
 @bench.command("ingest")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option("--files", type=click.IntRange(min=1), help="Ingest so many texts of one line, made in one folder.")
 @_encoder_option
 @json_option
-def bench_ingest(paths: tuple[Path, ...], encoder: str, as_json: bool) -> None:
+def bench_ingest(paths: tuple[Path, ...], files: int | None, encoder: str, as_json: bool) -> None:
     """Files, pages, pictures and nodes a second, memory, and how long the encoder waits: PATHS, or the demo corpus."""
     from rag.bench import ingest
 
-    _show(ingest(paths, encoder), "per_second", "/s", as_json)
+    _show(ingest(paths, encoder, files), "per_second", "/s", as_json)
 
 
 def _show(measured: Mapping[str, Any], what: str, unit: str, as_json: bool) -> None:

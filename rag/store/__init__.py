@@ -9,14 +9,15 @@ if TYPE_CHECKING:
     from rag.store.candidates import Candidates
     from rag.store.filters import FilterExpr, parse_filter
     from rag.store.lexical import LexicalSettings
-    from rag.store.store import NamedVectorStore, SourceState
+    from rag.store.states import SourceState
+    from rag.store.store import NamedVectorStore
 
 _HOMES = {
     "Candidates": "rag.store.candidates",
     "FilterExpr": "rag.store.filters",
     "LexicalSettings": "rag.store.lexical",
     "NamedVectorStore": "rag.store.store",
-    "SourceState": "rag.store.store",
+    "SourceState": "rag.store.states",
     "parse_filter": "rag.store.filters",
 }
 

@@ -92,10 +92,11 @@ class Collection:
         for point in points:
             self.client.set_payload(self.name, payload=point.payload, points=[point.id], wait=True)
 
-    def index_fields(self) -> None:
-        """Make the payload index of every field that lacks one of its type."""
+    def index_fields(self, only: Iterable[str] | None = None) -> None:
+        """Make the payload index of every field, or of those named, that lacks one of its type."""
         schema = self.client.get_collection(self.name).payload_schema
-        for field, kind in self.fields.items():
+        fields = self.fields
+        for field, kind in fields.items() if only is None else [(field, fields[field]) for field in only]:
             present = schema.get(field_path(field))
             if present is not None and present.data_type != kind:
                 self.client.delete_payload_index(self.name, field_name=field_path(field))

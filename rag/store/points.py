@@ -95,6 +95,11 @@ class Codec:
             text = json.dumps(content)
         return metadata_dict_to_node({CONTENT: text, TYPE: payload[TYPE]})
 
+    def picture_file(self, payload: Mapping[str, Any]) -> str:
+        """The path of a picture's file, from the payload key `image_uri` alone; empty where it has no file here."""
+        uri = str(payload.get("image_uri") or "")
+        return "" if not uri or "://" in uri else str(Path(self.pictures_root or "", uri))
+
     def _fields(self, node: BaseNode, metadata: Mapping[str, Any]) -> dict[str, Any]:
         fields = {**metadata, "modality": "image" if is_picture(node) else "text"}
         if node.ref_doc_id:

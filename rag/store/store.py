@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -29,6 +29,7 @@ from rag.store.points import LEGS_KEY, Codec, dense
 from rag.store.queries import run_query
 from rag.store.sample import calibrate
 from rag.store.search import Search
+from rag.store.states import STATE_KEYS, Seen, SourceState
 
 EXACT_UP_TO: Final = 20_000
 """Points up to which dense legs are searched exactly unless `exact` says otherwise: a scan takes milliseconds."""
@@ -42,25 +43,6 @@ Asked = NDArray[Any] | str | Mapping[str, float]
 """What a leg is asked: a vector; for `lexical` words, or several with a weight each."""
 
 
-@dataclass(frozen=True)
-class SourceState:
-    """What is stored of one source."""
-
-    source: str
-    doc_id: str
-    revisions: tuple[str, ...]
-    """The values of the payload key `revision`, sorted; more than one after an interrupted update."""
-    nodes: int
-    """Points stored."""
-    expected: int | None
-    """Points there should be (payload key `doc_nodes`); None where it was not recorded or points disagree."""
-
-    @property
-    def revision(self) -> str | None:
-        """The one revision stored; None where there is none, or more than one."""
-        return self.revisions[0] if len(self.revisions) == 1 else None
-
-
 class NamedVectorStore(QdrantVectorStore):
     """A collection with the named vectors `image`, `caption`, `text` and sparse `lexical`. Made by `open`.
 
@@ -71,6 +53,7 @@ class NamedVectorStore(QdrantVectorStore):
     _codec: Codec = PrivateAttr()
     _exact: bool | None = PrivateAttr()
     _size: int = PrivateAttr()
+    _sources_indexed: bool = PrivateAttr(default=False)
     _calibration: Calibration | None = PrivateAttr(default=None)
 
     def __init__(self, *, collection: Collection, pictures_root: Path | None = None, exact: bool | None = None) -> None:
@@ -407,12 +390,11 @@ class NamedVectorStore(QdrantVectorStore):
         }
 
     def sources(self) -> dict[str, SourceState]:
-        """What is stored, by source. Reads four payload keys of every point."""
-        seen: dict[str, list[Mapping[str, Any]]] = {}
-        keys = ["source", "doc_id", "revision", "doc_nodes"]
-        for record in self._collection.scroll(payload=keys):
-            seen.setdefault(str(record.payload.get("source", "")), []).append(record.payload)
-        return {source: _source_state(source, payloads) for source, payloads in sorted(seen.items())}
+        """What is stored, by source. Reads a few payload keys of every point, and keeps only what the states hold."""
+        seen: dict[str, Seen] = {}
+        for record in self._collection.scroll(payload=list(STATE_KEYS)):
+            seen.setdefault(str(record.payload.get("source", "")), Seen()).add(record.payload, self._codec)
+        return {source: points.state(source) for source, points in sorted(seen.items())}
 
     def ids(self, filters: Filters = None) -> set[str]:
         """The ids of the nodes that match; of all nodes without a filter."""
@@ -424,7 +406,14 @@ class NamedVectorStore(QdrantVectorStore):
         return {str(record.payload["image_uri"]) for record in found if record.payload.get("image_uri")}
 
     def points_of(self, source: str) -> set[str]:
-        """The ids of a source's nodes."""
+        """The ids of a source's nodes.
+
+        An embedded collection of some size has its sources indexed first where they are not, as after a first ingestion
+        that was interrupted: who asks for one source asks for many, and each would cost a scan.
+        """
+        if self.engine_kind == "embedded" and self._size >= INDEX_FIELDS_FROM and not self._sources_indexed:
+            self._collection.index_fields(["source"])
+            self._sources_indexed = True
         return {str(record.id) for record in self._collection.scroll(_is("source", source), payload=False)}
 
     def vectors_of(self, ids: Sequence[str], leg: Leg) -> dict[str, list[float]]:
@@ -479,15 +468,3 @@ def _restore_vectors(node: BaseNode, vectors: Mapping[str, Any]) -> None:
 def _kept_calibration(manifest: Manifest) -> Calibration | None:
     kept = manifest.statistics.get(_CALIBRATION)
     return Calibration.from_json(kept) if kept else None
-
-
-def _source_state(source: str, payloads: Sequence[Mapping[str, Any]]) -> SourceState:
-    expected = {payload.get("doc_nodes") for payload in payloads}
-    only = expected.pop() if len(expected) == 1 else None
-    return SourceState(
-        source=source,
-        doc_id=str(payloads[0].get("doc_id", "")),
-        revisions=tuple(sorted({str(p["revision"]) for p in payloads if p.get("revision") is not None})),
-        nodes=len(payloads),
-        expected=only if isinstance(only, int) else None,
-    )
