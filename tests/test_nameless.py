@@ -121,5 +121,5 @@ def test_a_picture_without_a_suffix_keeps_its_caption_beside_it(tmp_path: Path):
 def test_a_pipe_beside_a_caption_is_not_looked_into(tmp_path: Path):
     os.mkfifo(tmp_path / "photo")
     (tmp_path / "photo.txt").write_text("Words of their own.")
-    survey = find([tmp_path])
-    assert [found.path.name for found in survey.files] == ["photo.txt"]
+    found = survey([tmp_path])
+    assert [one.path.name for one in found.files] == ["photo.txt"]
